@@ -1,0 +1,108 @@
+"""WHAT to do: frozen models, validated at the edge, hashed where they change a result."""
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pairsift.errors import ConfigError
+
+
+class Model(BaseModel):
+    """A frozen config model that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class IngestConfig(Model):
+    """How a source becomes partitions."""
+
+    partition_pairs: int = Field(default=10_000, ge=1, description="Most pairs of a slice of a folder.")
+    lost_share: float = Field(default=0.05, ge=0, le=1, description="Share of a shard that damage may cost …")
+    lost_pairs: int = Field(default=20, ge=0, description="… and number of pairs; beyond both it fails.")
+
+
+class EnhanceConfig(Model):
+    """Switches that change the picture before it is scored; all off by default."""
+
+    clahe: bool = Field(default=False, description="Contrast-limited adaptive histogram equalisation of lightness.")
+    denoise: bool = Field(default=False, description="Non-local means denoising.")
+    unsharp: bool = Field(default=False, description="Unsharp masking.")
+
+
+class PreprocessConfig(Model):
+    """How bytes become pixels and captions."""
+
+    max_image_bytes: int = Field(default=50_000_000, ge=1, description="Larger image files are not opened.")
+    max_image_pixels: int = Field(default=50_000_000, ge=1, description="Larger pictures are not decoded.")
+    max_caption_bytes: int = Field(default=100_000, ge=1, description="Longer captions are not read.")
+    enhance: EnhanceConfig = Field(default=EnhanceConfig(), description="Image enhancement.")
+
+
+class ScoreConfig(Model):
+    """Which models measure, and on what."""
+
+    encoder: str = Field(default="conse", description="Encoder that makes images and captions comparable.")
+    classifier: str = Field(
+        default="efficientnet_lite0",
+        description="Image classifier of `conse` and of the baseline signals: efficientnet_lite0, or "
+        "torchvision:resnet50[:PATH of its weights].",
+    )
+    sentence_encoder: str = Field(
+        default="all-MiniLM-L6-v2",
+        description="Sentence encoder of `conse`: all-MiniLM-L6-v2, or the folder of a BERT-like SentenceTransformer.",
+    )
+    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA if there is one.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto takes bfloat16 where the processor has it, else float32."
+    )
+    baseline_input: Literal["shared", "published"] = Field(
+        default="shared",
+        description="Pixels of baseline.image_quality: those of the encoder's own pass, or, as published, scaled to "
+        "0–1 in a second pass of the classifier (half as fast).",
+    )
+    batch_size: int = Field(default=32, ge=1, description="Pairs per forward pass.")
+
+
+class ExportConfig(Model):
+    """What is written for a partition."""
+
+    shard: bool = Field(default=False, description="Also write the kept pairs as a WebDataset shard.")
+
+    @property
+    def formats(self) -> list[str]:
+        """Names of the files written besides the manifest."""
+        return ["pairs", "embeddings", "uids", *(["shard"] if self.shard else [])]
+
+
+class RunConfig(Model):
+    """Everything a run may be told by `--config`."""
+
+    ingest: IngestConfig = Field(default=IngestConfig(), description="Sources and partitions.")
+    preprocess: PreprocessConfig = Field(default=PreprocessConfig(), description="Decoding and cleaning.")
+    score: ScoreConfig = Field(default=ScoreConfig(), description="Models and devices.")
+    policy: str = Field(default="default", description="Name of a shipped policy, or path of a policy file.")
+    export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
+    chunk_pairs: int = Field(default=512, ge=1, description="Pairs that one task run holds in memory.")
+
+
+def load_config(path: Path) -> RunConfig:
+    """Read a YAML config; ConfigError names the key that is wrong and what was expected."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read config {path}: {error}") from error
+    try:
+        return RunConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(explain_validation(f"config {path}", error)) from error
+
+
+def explain_validation(what: str, error: ValidationError) -> str:
+    """Say in one line a fault what was wrong, the value and what was expected."""
+    faults = [
+        f"{'.'.join(map(str, fault['loc'])) or 'top level'}: {fault['msg']} (got {fault['input']!r:.80})"
+        for fault in error.errors()
+    ]
+    return f"{what} is not usable: " + "; ".join(faults)

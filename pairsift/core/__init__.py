@@ -1,0 +1,1 @@
+"""What curation means, as pure functions: values in, values out."""

@@ -1,0 +1,53 @@
+"""Every signal there is: its name, type, unit, definition and source. The tables, docs and policies follow this list."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+SignalType = Literal["float", "int", "str"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One measured number (or label) of a pair; a function of the pair and a model, never of its neighbours."""
+
+    name: str
+    type: SignalType
+    unit: str
+    definition: str
+    source: str = ""
+
+    @property
+    def column(self) -> str:
+        """The signal's column in tables, views and files."""
+        return self.name.replace(".", "_")
+
+
+SIGNALS: tuple[Signal, ...] = (
+    Signal("image.width", "int", "px", "width after EXIF rotation"),
+    Signal("image.height", "int", "px", "height after EXIF rotation"),
+    Signal("image.aspect_ratio", "float", "ratio ≥ 1", "long side over short side"),
+    Signal("image.sharpness", "float", "grey level²", "variance of the Laplacian of the grey 256-px copy",
+           "Pech-Pacheco et al., 2000"),
+    Signal("image.brightness", "float", "0–1", "mean grey level of the 256-px copy over 255"),
+    Signal("image.contrast", "float", "0–0.5", "standard deviation of the grey level of the 256-px copy over 255"),
+    Signal("image.entropy", "float", "bit", "Shannon entropy of the 256-bin grey histogram of the 256-px copy"),
+    Signal("image.phash", "str", "16 hex digits", "64-bit perceptual hash: signs of the lowest 8×8 DCT coefficients against their median",
+           "Zauner, 2010; bit order of ImageHash"),
+    Signal("text.characters", "int", "characters", "length of the cleaned caption"),
+    Signal("text.words", "int", "words", "white-space separated words of the cleaned caption"),
+    Signal("text.language", "str", "ISO 639-1 code", "most probable language of the cleaned caption", "py3langid"),
+    Signal("text.language_confidence", "float", "0–1", "probability of that language", "py3langid"),
+    Signal("text.share_removed", "float", "0–1", "share of the raw caption's characters, white space apart, that cleaning removed"),
+    Signal("text.filename_likeness", "float", "0–1", "share of the caption's non-space characters that stand in file names"),
+    Signal("text.url_likeness", "float", "0–1", "share of the caption's non-space characters that stand in URLs"),
+    Signal("text.code_likeness", "float", "0–1", "share of the caption's non-space characters that stand in markup, code or identifiers"),
+    Signal("pair.alignment", "float", "cosine, −1–1", "cosine of image and caption embedding under the encoder"),
+    Signal("baseline.image_quality", "float", "logit²", "population variance of the classifier's logits, image scaled as the reference method does", "reference method"),
+    Signal("baseline.text_quality", "float", "1", "mean of the squared components of the caption's sentence embedding", "reference method"),
+    Signal("baseline.pair_quality", "float", "logit²", "baseline.image_quality × baseline.text_quality", "reference method"),
+)  # fmt: skip
+
+BY_NAME: dict[str, Signal] = {signal.name: signal for signal in SIGNALS}
+IMAGE_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("image."))
+TEXT_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("text."))
+MODEL_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith(("pair.", "baseline.")))

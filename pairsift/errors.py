@@ -1,0 +1,63 @@
+"""Every error Pairsift raises on purpose, named by what the operator does next.
+
+PairsiftError
+├── UnusableInputError           fix what was asked for, then run again (exit 2)
+│   ├── ConfigError                a config, policy or option is wrong
+│   ├── SourceError                the source is missing, empty or of no known format
+│   ├── ModelUnavailableError      weights or device are not there; the message says how to get them
+│   └── StoreError                 the database is missing, too old, too new or unreachable
+├── PartitionError               this partition failed; the others go on; `--rerun-failed` (exit 1)
+│   ├── ContainerDamagedError      too much of a shard was unreadable
+│   ├── SourceChangedError         the source changed while it was being read: run again
+│   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
+├── Fenced                       another attempt owns the partition now: stop, nothing to do
+└── Busy                         another attempt is at work on the partition: wait or run later
+"""
+
+
+class PairsiftError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class UnusableInputError(PairsiftError):
+    """What was asked for cannot be done; nothing was started."""
+
+
+class ConfigError(UnusableInputError):
+    """A config file, a policy or an option is wrong."""
+
+
+class SourceError(UnusableInputError):
+    """The source is missing, empty or of no known format."""
+
+
+class ModelUnavailableError(UnusableInputError):
+    """The weights or the device asked for are not there."""
+
+
+class StoreError(UnusableInputError):
+    """The database is missing, at another schema version, or unreachable."""
+
+
+class PartitionError(PairsiftError):
+    """One partition failed; the others go on."""
+
+
+class ContainerDamagedError(PartitionError):
+    """More of a container was unreadable than the config allows."""
+
+
+class SourceChangedError(PartitionError):
+    """The source's bytes changed between two reads of one attempt."""
+
+
+class ConservationError(PartitionError):
+    """The pairs read are not exactly those kept, dropped and quarantined."""
+
+
+class Fenced(PairsiftError):  # noqa: N818 - a state, not a failure: the reader's word for it in the commit protocol
+    """Another attempt has taken the partition; this one must stop."""
+
+
+class Busy(PairsiftError):  # noqa: N818 - see Fenced
+    """Another attempt is at work on the partition."""

@@ -1,0 +1,28 @@
+"""WHERE to do it: addresses and secrets from PAIRSIFT_* variables; read late, never a flow parameter."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Addresses and secrets of one installation."""
+
+    model_config = SettingsConfigDict(env_prefix="PAIRSIFT_", env_file=".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL of Pairsift's database; by default SQLite at STORAGE/pairsift.db.",
+    )
+    storage: Path = Field(
+        default=Path("pairsift-data"),
+        description="Folder of durable chunk files, local scratch and the default database.",
+    )
+
+    @property
+    def store_url(self) -> str:
+        """The database's URL with its secret: for the engine only, never for a log."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.storage.absolute() / 'pairsift.db'}"
