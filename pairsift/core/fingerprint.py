@@ -1,15 +1,14 @@
-"""Identity: sha256 over canonical JSON. Chunk size, device names, hosts, paths, URIs, times and attempts never enter."""
+"""Identity: sha256 over canonical JSON. No chunk size, device, host, path, URI, time or attempt enters."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
 
 SCORING_VERSION = 1
 """Raise by hand when a change of code changes any signal or embedding; a golden test guards it."""
 
 
-def fingerprint(value: Any) -> str:
+def fingerprint(value: object) -> str:
     """Hash a JSON-able value: sorted keys, no white space, UTF-8; 64 hex digits."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -108,7 +108,7 @@ class Measurement:
 
 
 def pair_uid(image: bytes | None, caption: bytes | None) -> str:
-    """Identify a pair by its content: 32 hex digits.
+    r"""Identify a pair by its content: 32 hex digits.
 
     The first 16 bytes of sha256(sha256(image) ‖ sha256(caption)), the caption without one trailing newline
     (so that `a cat` and `a cat\\n` are one caption), a fixed marker hashed where there is none.
