@@ -87,6 +87,37 @@ class RunConfig(Model):
     chunk_pairs: int = Field(default=512, ge=1, description="Pairs that one task run holds in memory.")
 
 
+class RunRequest(Model):
+    """What one run is asked to do; the form of the Prefect UI."""
+
+    source: str = Field(description="Where the pairs come from: path, glob, brace range or fsspec URL.")
+    dataset: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Name; by default from the source."
+    )
+    format: str = Field(default="auto", description="Source format: auto, webdataset or folder.")
+    out: str | None = Field(default=None, description="Where exports go; by default exports/ in the storage folder.")
+    partitions: tuple[str, ...] = Field(default=(), description="Only these partitions; by default all.")
+    rerun_failed: bool = Field(default=False, description="Only partitions that failed, were lost or interrupted.")
+    config: RunConfig = Field(default=RunConfig(), description="How to measure, decide and export.")
+
+
+class PartitionJob(Model):
+    """What the partition flow is told: ids, resolved config and fingerprints; never rows."""
+
+    partition_id: int
+    key: str
+    dataset: str
+    format: str
+    out: str
+    config: RunConfig
+    policy: str = Field(description="The policy's canonical text as registered, so that a worker needs no file.")
+    decision_set_id: int
+    input_fingerprint: str
+    score_fingerprint: str
+    decision_fingerprint: str
+    run_id: str
+
+
 def load_config(path: Path) -> RunConfig:
     """Read a YAML config; ConfigError names the key that is wrong and what was expected."""
     try:
