@@ -1,0 +1,51 @@
+# Everything a user or a contributor runs; `make help` lists it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# The sample run keeps its Prefect server's own database beside its results.
+SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect PREFECT_SERVER_ANALYTICS_ENABLED=false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lint types layers bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## make .venv with the command pairsift in it; does nothing when it is up to date
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(STAMP)
+
+run: setup ## curate the sample data set with the embedded defaults
+	$(SAMPLE_ENV) $(BIN)/pairsift run examples/sample/shards --dataset sample
+
+test: setup ## run all tests, the fast ones first
+	$(BIN)/python -m pytest
+
+check: format-check lint types layers ## format, lint, types and layers, as CI runs them
+
+format: setup ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+format-check: setup
+	$(BIN)/ruff format --check .
+
+lint: setup ## lint
+	$(BIN)/ruff check .
+
+types: setup ## check the types
+	$(BIN)/mypy
+
+layers: setup ## check that imports run one way
+	$(BIN)/lint-imports
+
+bench: setup ## measure speed and decision quality (minutes); write the figures to docs/log.md
+	$(BIN)/python -m benchmarks.decision_quality
+	$(BIN)/python -m benchmarks.throughput
+
+clean: ## remove the environment, caches and the sample's results
+	rm -rf $(VENV) pairsift-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

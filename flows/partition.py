@@ -1,0 +1,60 @@
+"""The flow of one partition: claim, ingest, then chunk by chunk preprocess and score, then threshold, export and commit."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from prefect import flow
+from prefect.futures import PrefectFuture, wait
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from pairsift.config import PartitionJob
+from tasks.attempt import Attempt, claim_partition, held
+from tasks.export import commit_partition, export_again, export_partition
+from tasks.ingest import ingest_partition
+from tasks.preprocess import preprocess_chunk
+from tasks.references import ChunkSlice, IngestedPartition, PartitionOutcome
+from tasks.score import LANES, score_chunk
+from tasks.threshold import threshold_partition
+
+
+@flow(
+    name="curate-partition",
+    flow_run_name="{job.dataset}/{job.key}",
+    task_runner=ThreadPoolTaskRunner(max_workers=LANES + 1),
+    persist_result=False,
+)
+def curate_partition(job: PartitionJob) -> PartitionOutcome:
+    """Curate one partition, or say why it is skipped; the attempt fails with the error that ended it."""
+    claim = claim_partition(job)
+    if isinstance(claim, PartitionOutcome):
+        return claim
+    with held(claim, job) as attempt:
+        if claim.kind == "export":
+            return export_again(job, claim)
+        ingested = ingest_partition(job, claim)
+        score_chunks(job, attempt, ingested)
+        decided = threshold_partition(job, ingested)
+        exported = export_partition(job, ingested, decided)
+        return commit_partition(job, claim, ingested, decided, exported)
+
+
+def score_chunks(job: PartitionJob, attempt: Attempt, ingested: IngestedPartition) -> None:
+    """Preprocess and score the chunks that no earlier attempt has; a bounded number is in flight."""
+    in_flight: deque[PrefectFuture[None]] = deque()
+    try:
+        for chunk in unscored(ingested.chunks):
+            attempt.check()
+            prepared = preprocess_chunk.submit(job, ingested, chunk)
+            in_flight.append(score_chunk.submit(job, attempt.claim, prepared))
+            if len(in_flight) > LANES:
+                in_flight.popleft().result()
+        while in_flight:
+            in_flight.popleft().result()
+    finally:
+        wait(list(in_flight))  # after a failure, no task may outlive its attempt
+    attempt.check()
+
+
+def unscored(chunks: Iterable[ChunkSlice]) -> list[ChunkSlice]:
+    """Name the chunks that are not in the ledger yet."""
+    return [chunk for chunk in chunks if not chunk.ledgered]

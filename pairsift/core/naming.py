@@ -1,0 +1,22 @@
+"""Names derived from a source."""
+
+import re
+
+from pairsift.errors import ConfigError
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def dataset_name(source: str) -> str:
+    """Name a data set by its source's last path part without pattern characters; ConfigError where none is left.
+
+    `data/cc12m/{00000..00099}.tar` is `cc12m`, `s3://bucket/pairs/2026-11-01.tar` is `2026-11-01`.
+    """
+    path = source.split("://", 1)[-1]
+    parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..")]
+    while parts and any(mark in parts[-1] for mark in "*?{["):
+        parts.pop()
+    name = _UNSAFE.sub("-", parts[-1].removesuffix(".tar")).strip("-._") if parts else ""
+    if not name:
+        raise ConfigError(f"no data set name can be made of the source {source!r}: give one with --dataset NAME")
+    return name[:100]

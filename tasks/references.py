@@ -1,0 +1,58 @@
+"""What travels between tasks: ids, chunk numbers, paths, digests and counts; never rows or arrays."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSlice:
+    """Pairs `start` to `stop` of a partition; `ledgered` if an earlier attempt has scored exactly them."""
+
+    number: int
+    start: int
+    stop: int
+    fingerprint: str
+    ledgered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedPartition:
+    """A partition's pair list in local scratch."""
+
+    pair_list: str
+    scratch: str
+    pairs: int
+    digest: str
+    chunks: tuple[ChunkSlice, ...]
+    damage: tuple[str, ...] = ()
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """The chunks' fingerprints, in order."""
+        return tuple(chunk.fingerprint for chunk in self.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedChunk:
+    """A chunk's pixels and measurements in local scratch."""
+
+    chunk: ChunkSlice
+    pixels: str
+    measurements: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedPartition:
+    """A partition's verdicts in local scratch."""
+
+    decisions: str
+    calibration: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionOutcome:
+    """How one partition ended in one run."""
+
+    key: str
+    status: str
+    pairs: dict[str, int] = field(default_factory=dict)
+    error: str | None = None

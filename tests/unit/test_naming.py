@@ -1,0 +1,23 @@
+import pytest
+
+from pairsift.core.naming import dataset_name
+from pairsift.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("examples/sample/shards", "shards"),
+        ("data/cc12m/{00000..00099}.tar", "cc12m"),
+        ("s3://bucket/pairs/2026-11-01.tar", "2026-11-01"),
+        ("/data/my pairs/", "my-pairs"),
+        ("./", None),
+        ("*.tar", None),
+    ],
+)
+def test_names_a_data_set_by_the_last_plain_path_part(source: str, name: str | None):
+    if name is None:
+        with pytest.raises(ConfigError, match="--dataset NAME"):
+            dataset_name(source)
+    else:
+        assert dataset_name(source) == name
