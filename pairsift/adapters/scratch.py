@@ -1,0 +1,79 @@
+"""Local scratch of one attempt: pixels and measurements between preprocess and score; gone when they are used."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsift.core.preprocessing import Prepared
+from pairsift.core.records import Measurement, Reason
+
+PIXELS_SHAPE = (224, 224, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPairs:
+    """A chunk's n prepared pairs; `pixels` (m, 224, 224, 3) of the readable images, `image_rows` (m,) their pairs."""
+
+    pixels: NDArray[np.uint8]
+    image_rows: NDArray[np.int64]
+    captions: list[str | None]
+    measurements: list[Measurement]
+
+
+def scratch_folder(storage: Path, partition_id: int, fence: int) -> Path:
+    """Name the folder of one attempt and remove what earlier attempts at the partition left."""
+    partition = storage.absolute() / "scratch" / str(partition_id)
+    for leftover in partition.glob("*"):
+        if leftover.name != str(fence):
+            shutil.rmtree(leftover, ignore_errors=True)
+    folder = partition / str(fence)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def remove_scratch(storage: Path, partition_id: int, fence: int) -> None:
+    """Remove an attempt's folder."""
+    partition = storage.absolute() / "scratch" / str(partition_id)
+    shutil.rmtree(partition / str(fence), ignore_errors=True)
+
+
+def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[Prepared], count: int) -> None:
+    """Write a chunk of `count` prepared pairs, one pair in memory at a time."""
+    images = np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=(count, *PIXELS_SHAPE))  # type: ignore[no-untyped-call]
+    rows: list[dict[str, object]] = []
+    readable = 0
+    for pair in prepared:
+        if pair.pixels is not None:
+            images[readable] = pair.pixels
+            readable += 1
+        measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
+        rows.append({"image": pair.pixels is not None, "caption": pair.caption, **measured})
+    images.flush()
+    measurements.write_text(json.dumps(rows), encoding="utf-8")
+
+
+def read_prepared(pixels: Path, measurements: Path) -> PreparedPairs:
+    """Read a chunk of prepared pairs; the pixels stay on disk until they are used."""
+    rows = json.loads(measurements.read_text(encoding="utf-8"))
+    image_rows = np.array([i for i, row in enumerate(rows) if row["image"]], np.int64)
+    return PreparedPairs(
+        pixels=np.load(pixels, mmap_mode="r")[: len(image_rows)],
+        image_rows=image_rows,
+        captions=[row["caption"] for row in rows],
+        measurements=[_measurement(row["values"], row["unmeasurable"]) for row in rows],
+    )
+
+
+def remove_prepared(pixels: Path, measurements: Path) -> None:
+    """Remove a chunk's scratch once it is scored."""
+    pixels.unlink(missing_ok=True)
+    measurements.unlink(missing_ok=True)
+
+
+def _measurement(values: dict[str, float | int | str | None], unmeasurable: dict[str, str]) -> Measurement:
+    return Measurement(values, {name: Reason(reason) for name, reason in unmeasurable.items()})

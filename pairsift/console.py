@@ -1,0 +1,141 @@
+"""What a person sees in a terminal: tables of a run, its status and one pair's story. Captions are shown as text, never as markup."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pairsift.core.signals import SIGNALS
+
+
+def show(value: Mapping[str, Any], as_json: bool, render: Any) -> None:
+    """Print `value` as one JSON object, or as `render` draws it."""
+    if as_json:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+        return
+    console = Console()
+    for part in render(value):
+        console.print(part)
+
+
+def plain(value: object) -> Text:
+    """Show a value with control characters escaped, so that a caption cannot move the cursor or pose as markup."""
+    text = "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return Text("".join(character if character.isprintable() else escape(character) for character in text))
+
+
+def escape(character: str) -> str:
+    """Show an unprintable character by its code point."""
+    return f"\\u{{{ord(character):x}}}"
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Draw rows under a title; numbers to the right."""
+    drawn = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(plain(value) for value in row))
+    return drawn
+
+
+def render_run(summary: Mapping[str, Any]) -> list[Any]:
+    """Draw what a run read, kept, dropped and quarantined, where it lies and what to look at next."""
+    pairs, partitions = summary["pairs"], summary["partitions"]
+    counts = [("read", pairs["read"]), ("kept", pairs["kept"])]
+    counts += [("dropped", pairs["dropped"]), ("quarantined", pairs["quarantined"])]
+    reasons = sorted(summary["reasons"].items(), key=lambda item: (-item[1], item[0]))
+    parts: list[Any] = [
+        table(f"Data set {summary['dataset']}", ("pairs", "count", "share"), [(*c, share(c[1], pairs["read"])) for c in counts]),
+        table("Why pairs were not kept", ("reason", "count"), reasons),
+        table("Partitions", ("state", "count"), [(state, count) for state, count in partitions.items()]),
+    ]
+    if summary["failed"]:
+        parts.append(table("Failed", ("partition", "error"), [(f["partition"], f["error"]) for f in summary["failed"]]))
+    return [*parts, *next_steps(summary)]
+
+
+def share(count: int, total: int) -> str:
+    """Write a share in per cent."""
+    return f"{100 * count / total:.1f} %" if total else "–"
+
+
+def next_steps(summary: Mapping[str, Any]) -> list[Text]:
+    """Say where the results lie and what to do next."""
+    dataset = summary["dataset"]
+    lines = [
+        f"Results   {summary['out']}/{dataset}/manifest.json",
+        f"Database  {summary['database']}",
+        f"Took      {summary['seconds']:.1f} s",
+        "",
+        "Look next at",
+    ]
+    if summary.get("example"):
+        lines.append(f"  pairsift explain {summary['example']}    the whole story of one dropped pair")
+    lines.append(f"  pairsift status --dataset {dataset}    its partitions")
+    if summary["failed"]:
+        lines.append("  the same command with --rerun-failed    just what failed")
+    return [plain_line(line) for line in lines]
+
+
+def plain_line(line: str) -> Text:
+    """A line that is never wrapped or styled, so that paths can be copied."""
+    return Text(line, no_wrap=True, overflow="ignore")
+
+
+def render_status(status: Mapping[str, Any]) -> list[Any]:
+    """Draw every partition with its state and counts."""
+    columns = ("dataset", "partition", "status", "attempt", "read", "kept", "dropped", "quarantined", "error")
+    return [table("Partitions", columns, [[row[column] for column in columns] for row in status["partitions"]])]
+
+
+def render_explain(story: Mapping[str, Any]) -> list[Any]:
+    """Draw one pair's whole story: where it came from, what was measured, by what, and why it was decided so."""
+    parts: list[Any] = []
+    for pair in story["pairs"]:
+        parts += [
+            verdict_line(pair),
+            table("Origin", ("", ""), list(pair["origin"].items())),
+            table("Signals", ("signal", "value", "unit", "not measured because"), signal_rows(pair)),
+            table("Decision", ("", ""), list(pair["decision"].items())),
+            table("Models and versions", ("", ""), list(pair["provenance"].items())),
+        ]
+    return parts
+
+
+def verdict_line(pair: Mapping[str, Any]) -> Text:
+    """Say in one line what was decided and why."""
+    decision = pair["decision"]
+    why = f": {decision['reason']}" if decision["reason"] else ""
+    return Text(f"Pair {pair['origin']['key']} of {pair['origin']['dataset']}: {decision['verdict']}{why}", style="bold")
+
+
+def signal_rows(pair: Mapping[str, Any]) -> list[tuple[object, ...]]:
+    """List all signals in their order."""
+    values, unmeasurable = pair["signals"], pair["unmeasurable"]
+    return [(s.name, values.get(s.name), s.unit, unmeasurable.get(s.name, "")) for s in SIGNALS]
+
+
+def render_check(result: Mapping[str, Any]) -> list[Any]:
+    """Draw what was checked and what is wrong."""
+    parts: list[Any] = [table("Checked", ("what", "count"), list(result["checked"].items()))]
+    if result["problems"]:
+        return [*parts, table("Problems", ("what", "where"), [(p["problem"], p["where"]) for p in result["problems"]])]
+    return [*parts, Text("Nothing is lost, doubled or damaged.")]
+
+
+def render_policies(result: Mapping[str, Any]) -> list[Any]:
+    """Draw the policies that are shipped."""
+    columns = ("name", "version", "select", "sha256", "description")
+    return [table("Policies", columns, [[row[column] for column in columns] for row in result["policies"]])]
+
+
+def render_doctor(result: Mapping[str, Any]) -> list[Any]:
+    """Draw the state of everything a run needs."""
+    return [table("Doctor", ("what", "state", "detail"), [(c["what"], c["state"], c["detail"]) for c in result["checks"]])]
