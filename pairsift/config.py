@@ -1,7 +1,7 @@
 """WHAT to do: frozen models, validated at the edge, hashed where they change a result."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -62,7 +62,9 @@ class ScoreConfig(Model):
         description="Pixels of baseline.image_quality: those of the encoder's own pass, or, as published, scaled to "
         "0–1 in a second pass of the classifier (half as fast).",
     )
-    batch_size: int = Field(default=32, ge=1, description="Pairs per forward pass.")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default="auto", description="Images per forward pass; auto takes 8 on a CPU, 256 on CUDA."
+    )
 
 
 class ExportConfig(Model):

@@ -1,0 +1,247 @@
+"""The default encoder: pictures as mixtures of class names, in the space of a sentence encoder.
+
+Norouzi et al., 2014, "Zero-shot learning by convex combination of semantic embeddings".
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from pairsift.config import ScoreConfig
+from pairsift.core.baseline import image_quality, pair_quality, text_quality
+from pairsift.core.fingerprint import fingerprint
+from pairsift.errors import ModelUnavailableError
+from pairsift.models.class_names import class_sentences
+from pairsift.models.classifiers import SIDE, Classifier, ClassifierSource, find_classifier, load_classifier
+from pairsift.models.device import torch_dtype
+from pairsift.models.fusion import HEADS, fuse
+from pairsift.models.scores import ModelCard, Scores, cosine
+from pairsift.models.sentences import (
+    SentenceBatch,
+    SentenceEncoder,
+    SentenceSource,
+    find_sentence_encoder,
+    load_sentence_encoder,
+)
+
+NAME = "conse"
+TEMPERATURE = 2.0
+"""Divides the logits: 1 gives an AUC of 0.841, 2 of 0.864 on the same draw of photographs."""
+
+_Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class ConseSource:
+    """Everything `conse` is made of, found but not loaded."""
+
+    classifier: ClassifierSource
+    sentences: SentenceSource
+    fingerprint: str
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The two models, as the ledger names them."""
+        return tuple(ModelCard(part.name, part.fingerprint) for part in (self.classifier, self.sentences))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What m images say: `vectors` (m, d) float32, `tokens` (m, cells, d) float32, `variances` (m,) float64."""
+
+    vectors: _Floats
+    tokens: torch.Tensor
+    variances: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What n captions say, NaN where there is none: `vectors` and `fused` (n, d) float32, `qualities` (n,) float64."""
+
+    vectors: _Floats
+    fused: _Floats
+    qualities: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Conse:
+    """The loaded encoder. `class_vectors` (classes, d) are centred on `centre` (d,); both are float32."""
+
+    fingerprint: str
+    cards: tuple[ModelCard, ...]
+    classifier: Classifier
+    sentences: SentenceEncoder
+    class_vectors: torch.Tensor
+    centre: torch.Tensor
+    batch_size: int
+    published_input: bool
+
+    @property
+    def name(self) -> str:
+        """Its name in the config."""
+        return NAME
+
+    @property
+    def dim(self) -> int:
+        """The sentence encoder's dimension."""
+        return len(self.centre)
+
+    @torch.inference_mode()
+    def score(self, pixels: NDArray[np.uint8], image_rows: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
+        """Measure pairs; see `scores.Encoder`."""
+        count = len(captions)
+        sight = self._see(pixels)
+        image_of = np.full(count, -1)
+        image_of[image_rows] = np.arange(len(image_rows))
+        reading = self._read(captions, sight, image_of)
+        vectors, variances = np.full((count, self.dim), np.nan, np.float32), np.full(count, np.nan)
+        vectors[image_rows], variances[image_rows] = sight.vectors, sight.variances
+        return _scores(vectors, variances, reading)
+
+    def _see(self, pixels: NDArray[np.uint8]) -> _Sight:
+        starts = range(0, len(pixels), self.batch_size)
+        parts = [self._see_batch(pixels[start : start + self.batch_size]) for start in starts]
+        if not parts:
+            return _Sight(np.empty((0, self.dim), np.float32), torch.empty(0, 0, self.dim), np.empty(0))
+        return _Sight(
+            np.concatenate([part.vectors for part in parts]),
+            torch.cat([part.tokens for part in parts]),
+            np.concatenate([part.variances for part in parts]),
+        )
+
+    def _see_batch(self, pixels: NDArray[np.uint8]) -> _Sight:
+        """Read up to `batch_size` images; the rest of the batch is black, so that its shape is always the same."""
+        count = len(pixels)
+        batch = np.zeros((self.batch_size, SIDE, SIDE, 3), np.uint8)
+        batch[:count] = pixels
+        features = self.classifier.features(batch)
+        logits = self.classifier.logits(features)
+        measured = logits
+        if self.published_input:
+            measured = self.classifier.logits(self.classifier.features(batch, scaled_only=True))
+        vectors = self._mix(logits)[:count].cpu().numpy()
+        tokens = self._mix(self.classifier.cell_logits(features))[:count]
+        return _Sight(vectors, tokens, image_quality(measured[:count].cpu().numpy()))
+
+    def _mix(self, logits: torch.Tensor) -> torch.Tensor:
+        """Mix the class vectors by probability: logits (…, classes) to unit vectors (…, d) float32."""
+        shares = torch.softmax(logits.float() / TEMPERATURE, dim=-1)
+        return functional.normalize(shares @ self.class_vectors, dim=-1)
+
+    def _read(self, captions: Sequence[str | None], sight: _Sight, image_of: NDArray[np.int64]) -> _Reading:
+        """Read each different caption once, and fuse it with the images of its pairs."""
+        count = len(captions)
+        vectors, qualities = np.full((count, self.dim), np.nan, np.float32), np.full(count, np.nan)
+        fused = vectors.copy()
+        texts, rows_of = _rows_by_caption(captions)
+        for batch in self.sentences.encode(texts):
+            members = [rows_of[place] for place in batch.captions]
+            rows = np.concatenate([np.array(group) for group in members])
+            slots = np.repeat(np.arange(len(members)), [len(group) for group in members])
+            vectors[rows] = _centred(batch.vectors, self.centre).cpu().numpy()[slots]
+            qualities[rows] = text_quality(batch.vectors.cpu().numpy())[slots]
+            seen = image_of[rows] >= 0
+            fused[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
+        return _Reading(vectors, fused, qualities)
+
+    def _fuse(
+        self, batch: SentenceBatch, sight: _Sight, slots: NDArray[np.int64], images: NDArray[np.int64]
+    ) -> _Floats:
+        """Fuse caption `slots[i]` of a batch with image `images[i]`, in passes of the batch's own fixed size."""
+        fused = np.empty((len(slots), self.dim), np.float32)
+        size = len(batch.valid)
+        tokens = _centred(functional.normalize(batch.tokens, dim=-1), self.centre)
+        for start in range(0, len(slots), size):
+            part = slice(start, start + size)
+            slot, image = (torch.from_numpy(np.resize(places[part], size)) for places in (slots, images))
+            vectors = fuse(sight.tokens[image], tokens[slot], batch.valid[slot]).cpu().numpy()
+            fused[part] = vectors[: len(slots) - start]
+        return fused
+
+
+def find_conse(config: ScoreConfig) -> ConseSource:
+    """Find and identify the models of a resolved config, without building them."""
+    classifier, sentences = find_classifier(config.classifier), find_sentence_encoder(config.sentence_encoder)
+    identity = {
+        "encoder": NAME,
+        "parts": [classifier.fingerprint, sentences.fingerprint],
+        "classes": class_sentences(),
+        "temperature": TEMPERATURE,
+        "heads": HEADS,
+        "baseline_input": config.baseline_input,
+        "dtype": config.dtype,
+        "backend": f"torch-{torch.device(config.device).type}",
+    }
+    return ConseSource(classifier, sentences, fingerprint(identity))
+
+
+def load_conse(source: ConseSource, config: ScoreConfig) -> Conse:
+    """Load `conse` for a resolved config; the class vectors are made here, in float32 whatever the dtype."""
+    dtype, batch_size = torch_dtype(config), int(config.batch_size)
+    classifier = load_classifier(source.classifier, config.device, dtype)
+    sentences = load_sentence_encoder(source.sentences, batch_size)
+    names = _encode_all(sentences, class_sentences())
+    if names.shape[1] % HEADS or classifier.classes != len(names):
+        raise ModelUnavailableError(
+            f"{source.classifier.name} has {classifier.classes} classes and {source.sentences.name} dimension "
+            f"{names.shape[1]}: conse needs ImageNet's {len(names)} classes and a dimension that {HEADS} divides"
+        )
+    centre = names.mean(dim=0)
+    sentences.net.to(device=config.device, dtype=dtype)
+    return Conse(
+        source.fingerprint,
+        source.cards,
+        classifier,
+        sentences,
+        _centred(names, centre).to(config.device),
+        centre.to(config.device),
+        batch_size,
+        config.baseline_input == "published",
+    )
+
+
+@torch.inference_mode()
+def _encode_all(sentences: SentenceEncoder, texts: Sequence[str]) -> torch.Tensor:
+    """Encode texts to unit vectors (n, d) float32, in their order."""
+    places: list[int] = []
+    vectors: list[torch.Tensor] = []
+    for batch in sentences.encode(texts):
+        places += batch.captions
+        vectors.append(batch.vectors[: len(batch.captions)])
+    return torch.cat(vectors)[torch.tensor(places).argsort()]
+
+
+def _centred(vectors: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+    return functional.normalize(vectors - centre, dim=-1)
+
+
+def _rows_by_caption(captions: Sequence[str | None]) -> tuple[list[str], list[list[int]]]:
+    """Return the different captions and, for each, the rows that have it."""
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for row, caption in enumerate(captions):
+        if caption is not None:
+            rows[caption].append(row)
+    return list(rows), list(rows.values())
+
+
+def _scores(image: _Floats, variances: NDArray[np.float64], reading: _Reading) -> Scores:
+    stored_image, stored_text = image.astype(np.float16), reading.vectors.astype(np.float16)
+    signals = {
+        "baseline.image_quality": variances,
+        "baseline.text_quality": reading.qualities,
+        "baseline.pair_quality": pair_quality(variances, reading.qualities),
+    }
+    return Scores(
+        stored_image,
+        stored_text,
+        reading.fused.astype(np.float16),
+        {
+            "pair.alignment": cosine(stored_image, stored_text),
+            **{name: values.astype(np.float32) for name, values in signals.items()},
+        },
+    )
