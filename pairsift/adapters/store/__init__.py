@@ -1,0 +1,1 @@
+"""The store: committed truth in SQL, on SQLite and PostgreSQL alike."""

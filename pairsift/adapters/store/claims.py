@@ -1,0 +1,225 @@
+"""Who may work: the first step of the commit protocol, and what is left to do."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine, Row, Select, and_, insert, select, update
+
+from pairsift.adapters.store.engine import now, writing
+from pairsift.adapters.store.process import ProcessIdentity
+from pairsift.adapters.store.registry import partition_row, select_partitions
+from pairsift.adapters.store.rows import (
+    AttemptKind,
+    AttemptRequest,
+    Claim,
+    Committed,
+    ExportRow,
+    Holder,
+    PartitionRow,
+    PartitionStatus,
+)
+from pairsift.adapters.store.tables import attempt, export, partition
+from pairsift.errors import Busy, Fenced
+
+PartitionRecord = Row[tuple[object, ...]]
+
+
+def find_committed(
+    engine: Engine, dataset_id: int, decision_fingerprint: str, out_uri: str, formats: Sequence[str]
+) -> dict[int, Committed]:
+    """Find all partitions, by id, whose committed attempt has the input last registered and this decision.
+
+    The caller looks whether the exported files are there. A partition whose last attempt failed is left out: its
+    claim sets its state right.
+    """
+    query = (
+        select(attempt.c.partition_id, attempt.c.id)
+        .join(partition, partition.c.committed_attempt_id == attempt.c.id)
+        .where(
+            partition.c.dataset_id == dataset_id,
+            partition.c.status == PartitionStatus.COMMITTED,
+            partition.c.input_fingerprint == attempt.c.input_fingerprint,
+            attempt.c.decision_fingerprint == decision_fingerprint,
+        )
+    )
+    of_out = (
+        _select_exports()
+        .join(partition, partition.c.committed_attempt_id == export.c.attempt_id)
+        .where(partition.c.dataset_id == dataset_id, export.c.out_uri == out_uri)
+    )
+    with engine.connect() as connection:
+        committed = connection.execute(query).all()
+        files = _exports_by_attempt(connection, of_out)
+    return {
+        partition_id: Committed(partition_id, attempt_id, _complete(files.get(attempt_id, ()), formats))
+        for partition_id, attempt_id in committed
+    }
+
+
+def begin_attempt(engine: Engine, partition_id: int, request: AttemptRequest, me: ProcessIdentity) -> Claim | Committed:
+    """Claim a partition for one attempt, or say that it is committed already (kind `curate` only).
+
+    An attempt whose lease ran out, whose process is known to be dead, or which an earlier try of the same flow run
+    began, is taken over at once and marked lost: the fence makes that safe. Busy if another attempt is at work.
+    For kind `export` Fenced if the committed attempt is no longer the one asked for.
+    """
+    with writing(engine) as connection:
+        record = _locked_partition(connection, partition_id)
+        committed = _matching_commit(connection, record, request)
+        if request.kind is AttemptKind.EXPORT and committed is None:
+            raise Fenced(f"partition {record.key} is no longer committed with this input and decision: plan again")
+        holder = _live_holder(connection, record, request)
+        if request.kind is AttemptKind.CURATE and committed is not None:
+            if holder is None:
+                _close_open_attempts(connection, record.id)
+                _set_partition(connection, record.id, status=PartitionStatus.COMMITTED, lease_until=None, error=None)
+            return committed
+        if holder is not None:
+            raise Busy(str(holder))
+        return _claim(connection, record, request, me)
+
+
+def _locked_partition(connection: Connection, partition_id: int) -> PartitionRecord:
+    # FOR NO KEY UPDATE: FOR UPDATE would also hold up others' foreign keys to the row.
+    query = select(partition).where(partition.c.id == partition_id).with_for_update(key_share=True)
+    return connection.execute(query).one()
+
+
+def _matching_commit(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Committed | None:
+    same = select(attempt.c.id).where(
+        attempt.c.id == record.committed_attempt_id,
+        attempt.c.input_fingerprint == request.input_fingerprint,
+        attempt.c.decision_fingerprint == request.decision_fingerprint,
+    )
+    attempt_id = connection.scalar(same)
+    if attempt_id is None:
+        return None
+    query = _select_exports().where(export.c.attempt_id == attempt_id, export.c.out_uri == request.out_uri)
+    files = _exports_by_attempt(connection, query).get(attempt_id, [])
+    return Committed(record.id, attempt_id, _complete(files, request.formats))
+
+
+def _live_holder(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Holder | None:
+    """Find who is at work on the partition, if that is not over and not an earlier try of the same flow run."""
+    if record.status != PartitionStatus.RUNNING or record.lease_until <= now(connection):
+        return None
+    query = select(attempt).where(attempt.c.partition_id == record.id, attempt.c.number == record.fence)
+    open_attempt = connection.execute(query).one()
+    retried = request.flow_run_id is not None and open_attempt.flow_run_id == request.flow_run_id
+    if retried or _process_of(open_attempt).known_dead():
+        return None
+    return Holder(
+        partition=record.key,
+        attempt=open_attempt.number,
+        host=open_attempt.host,
+        pid=open_attempt.pid,
+        started_at=open_attempt.started_at,
+        lease_until=record.lease_until,
+    )
+
+
+def _claim(connection: Connection, record: PartitionRecord, request: AttemptRequest, me: ProcessIdentity) -> Claim:
+    started_at = now(connection)
+    fence = record.fence + 1
+    _close_open_attempts(connection, record.id)
+    _set_partition(
+        connection,
+        record.id,
+        status=PartitionStatus.RUNNING,
+        fence=fence,
+        lease_until=started_at + timedelta(seconds=request.lease_s),
+    )
+    values = _new_attempt(record.id, request, me) | {"number": fence, "started_at": started_at}
+    attempt_id = connection.execute(insert(attempt).values(values).returning(attempt.c.id)).scalar_one()
+    return Claim(record.id, attempt_id, fence, request.kind, request.lease_s, record.committed_attempt_id)
+
+
+def _new_attempt(partition_id: int, request: AttemptRequest, me: ProcessIdentity) -> dict[str, object]:
+    return {
+        "partition_id": partition_id,
+        "kind": request.kind,
+        "status": PartitionStatus.RUNNING,
+        "host": me.host,
+        "pid": me.pid,
+        "boot_id": me.boot_id,
+        "pid_namespace": me.pid_namespace,
+        "process_start": me.start,
+        "flow_run_id": request.flow_run_id,
+        "config_hash": request.config_hash,
+        "versions": dict(request.versions),
+        "input_fingerprint": request.input_fingerprint,
+        "score_fingerprint": request.score_fingerprint,
+        "decision_fingerprint": request.decision_fingerprint,
+        "device": request.device,
+        "dtype": request.dtype,
+    }
+
+
+def _close_open_attempts(connection: Connection, partition_id: int) -> None:
+    """Mark lost what an earlier process left running; nothing it writes passes the fence any more."""
+    still_open = and_(attempt.c.partition_id == partition_id, attempt.c.status == PartitionStatus.RUNNING)
+    lost = update(attempt).where(still_open).values(status=PartitionStatus.LOST, ended_at=now(connection))
+    connection.execute(lost)
+
+
+def _set_partition(connection: Connection, partition_id: int, **values: object) -> None:
+    connection.execute(update(partition).where(partition.c.id == partition_id).values(values))
+
+
+def partitions_to_rerun(engine: Engine, dataset_id: int) -> list[PartitionRow]:
+    """List, by key, the partitions that failed, were lost, or whose attempt ended without a word.
+
+    The last are running ones whose lease ran out or whose process is known to be dead.
+    """
+    unfinished = (PartitionStatus.FAILED, PartitionStatus.LOST, PartitionStatus.RUNNING)
+    query = (
+        select_partitions()
+        .where(partition.c.dataset_id == dataset_id, partition.c.status.in_(unfinished))
+        .order_by(partition.c.key)
+    )
+    with engine.connect() as connection:
+        at_work = _at_work(connection, dataset_id)
+        return [partition_row(row) for row in connection.execute(query) if row.id not in at_work]
+
+
+def _at_work(connection: Connection, dataset_id: int) -> set[int]:
+    query = (
+        select(attempt)
+        .join(partition, and_(partition.c.id == attempt.c.partition_id, partition.c.fence == attempt.c.number))
+        .where(
+            partition.c.dataset_id == dataset_id,
+            partition.c.status == PartitionStatus.RUNNING,
+            partition.c.lease_until > now(connection),
+        )
+    )
+    return {row.partition_id for row in connection.execute(query) if not _process_of(row).known_dead()}
+
+
+def _process_of(row: Row[tuple[object, ...]]) -> ProcessIdentity:
+    return ProcessIdentity(
+        host=row.host, pid=row.pid, boot_id=row.boot_id, pid_namespace=row.pid_namespace, start=row.process_start
+    )
+
+
+def _select_exports() -> Select[tuple[object, ...]]:
+    return select(
+        export.c.attempt_id,
+        export.c.name,
+        export.c.uri,
+        export.c.rows,
+        export.c.sha256,
+        export.c.size,
+        export.c.export_fingerprint,
+    ).order_by(export.c.name)
+
+
+def _exports_by_attempt(connection: Connection, query: Select[tuple[object, ...]]) -> dict[int, list[ExportRow]]:
+    files: dict[int, list[ExportRow]] = {}
+    for attempt_id, *values in connection.execute(query):
+        files.setdefault(attempt_id, []).append(ExportRow(*values))
+    return files
+
+
+def _complete(files: Sequence[ExportRow], formats: Sequence[str]) -> tuple[ExportRow, ...]:
+    """Give the files if they are exactly those of `formats`, else none: the export is made again as a whole."""
+    return tuple(files) if sorted(file.name for file in files) == sorted(formats) else ()

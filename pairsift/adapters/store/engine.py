@@ -1,0 +1,173 @@
+"""Opening the database: engines, transactions, the clock, the schema's version."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from pairsift.adapters.store.tables import UtcDateTime
+from pairsift.adapters.store.views import create_views, drop_views
+from pairsift.errors import StoreError
+
+BUSY_TIMEOUT_S = 30
+MIGRATIONS = Path(__file__).parent / "migrations"
+_SCHEMA_LOCK = 7_075_316_021  # any constant: PostgreSQL's advisory lock held while the schema changes
+_OLD = "the database at {} {}: run `pairsift db upgrade`"
+
+Clock = Callable[[], datetime]
+
+
+def open_engine(url: str, clock: Clock | None = None) -> Engine:
+    """Open SQLite or PostgreSQL; nothing is connected yet, but SQLite's folder is made.
+
+    `clock` replaces the time of leases, for tests: by default it is the database's own on PostgreSQL and the local
+    one on SQLite, which only one host can use. StoreError if the URL names no database that Pairsift knows.
+    """
+    parsed = _parse(url)
+    engine = (
+        _open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else create_engine(parsed, pool_pre_ping=True)
+    )
+    return engine if clock is None else engine.execution_options(clock=clock)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        # Not chained: the original repeats the URL, and with it a password.
+        raise StoreError("the database URL cannot be read; expected sqlite:///PATH or postgresql://…") from None
+    if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if parsed.database in {None, "", ":memory:"}:
+            raise StoreError("an SQLite database in memory keeps nothing; expected sqlite:///PATH")
+        return parsed
+    if parsed.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    raise StoreError(f"databases of type {parsed.drivername!r} are not supported; expected sqlite or postgresql")
+
+
+def _open_sqlite(url: URL) -> Engine:
+    Path(url.database or "").absolute().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The driver's own transaction control begins late and never immediately; `_begin_sqlite` does it instead.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later would fail at once, not wait, when another wrote between.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open one write transaction: committed at the end, rolled back by any exception."""
+    with engine.execution_options(writes=True).begin() as connection:
+        yield connection
+
+
+def now(connection: Connection) -> datetime:
+    """Read the clock that leases go by."""
+    clock: Clock | None = connection.get_execution_options().get("clock")
+    if clock is not None:
+        return clock()
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    return connection.execute(select(func.clock_timestamp(type_=UtcDateTime))).scalar_one()
+
+
+def transient(error: BaseException) -> bool:
+    """Say whether an error of the database may pass when the same work is tried again (locked, gone, deadlocked)."""
+    return isinstance(
+        error,
+        OperationalError
+        | InterfaceError
+        | sqlite3.OperationalError
+        | psycopg.OperationalError
+        | psycopg.InterfaceError,
+    )
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema to this version, creating it where there is none; safe for several processes at once.
+
+    Everything is one transaction. The views are made anew after the migrations, so that they fit the tables without
+    their text being repeated in every migration; a change of a view alone needs an empty migration. StoreError if the
+    database is newer or unreachable.
+    """
+    engine = open_engine(url)
+    try:
+        with _reached(engine), writing(engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SCHEMA_LOCK})
+            if _behind(connection) is None:
+                return
+            drop_views(connection)
+            command.upgrade(alembic_config(connection), "head")
+            create_views(connection)
+    finally:
+        engine.dispose()
+
+
+def require_current(engine: Engine) -> None:
+    """Refuse a database of another schema version, or an unreachable one, with a StoreError saying what to do."""
+    with _reached(engine), engine.connect() as connection:
+        reason = _behind(connection)
+    if reason is not None:
+        raise StoreError(_OLD.format(_shown(engine.url), reason))
+
+
+def alembic_config(connection: Connection | None = None) -> Config:
+    """Make the configuration of Alembic's commands (upgrade, check, revision) for an open connection."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _behind(connection: Connection) -> str | None:
+    """Say how the schema is older than this version, None if it is current; StoreError if it is newer."""
+    script = ScriptDirectory.from_config(alembic_config())
+    revision = MigrationContext.configure(connection).get_current_revision()
+    if revision == script.get_current_head():
+        return None
+    if revision is None:
+        return "has no tables yet"
+    if revision in {known.revision for known in script.walk_revisions()}:
+        return f"is at the older version {revision}"
+    raise StoreError(f"the database at {_shown(connection.engine.url)} is newer than this Pairsift: update Pairsift")
+
+
+@contextmanager
+def _reached(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(f"the database at {_shown(engine.url)} cannot be used: {error.orig}") from error
+
+
+def _shown(url: URL) -> str:
+    """Render a URL for people: without its password, wherever it stands."""
+    return url.set(query={}).render_as_string(hide_password=True)

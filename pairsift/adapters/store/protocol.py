@@ -1,0 +1,283 @@
+"""What a claimed attempt may write: every transaction proves first that the claim still holds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from pairsift.adapters.store.bulk import insert_rows, storable_text
+from pairsift.adapters.store.engine import now, writing
+from pairsift.adapters.store.registry import insert_missing
+from pairsift.adapters.store.rows import (
+    AttemptKind,
+    AttemptResult,
+    ChunkRow,
+    Claim,
+    Counts,
+    ExportRow,
+    ModelRow,
+    PartitionStatus,
+)
+from pairsift.adapters.store.tables import (
+    DECISION_COLUMNS,
+    PAIR_COLUMNS,
+    SCORE_COLUMNS,
+    attempt,
+    attempt_model,
+    calibration,
+    chunk,
+    decision,
+    export,
+    model,
+    pair,
+    partition,
+    score,
+)
+from pairsift.core.records import Verdict
+from pairsift.errors import ConservationError, Fenced
+
+VERDICT_AT = DECISION_COLUMNS.index("verdict")
+
+
+def renew_lease(engine: Engine, claim: Claim) -> None:
+    """Prolong the lease; Fenced if another attempt has the partition. Nothing to do once this one has committed."""
+    with writing(engine) as connection:
+        _hold_or_done(connection, claim)
+
+
+def ledgered_chunks(engine: Engine, partition_id: int, fingerprints: Sequence[str]) -> dict[str, ChunkRow]:
+    """Give those of the chunks that are in the ledger, whichever attempt made them."""
+    query = select(chunk.c.fingerprint, chunk.c.uri, chunk.c.sha256, chunk.c.size, chunk.c.rows).where(
+        chunk.c.partition_id == partition_id, chunk.c.fingerprint.in_(fingerprints)
+    )
+    with engine.connect() as connection:
+        return {row.fingerprint: ChunkRow(*row) for row in connection.execute(query)}
+
+
+def record_chunk(engine: Engine, claim: Claim, made: ChunkRow) -> None:
+    """Enter a chunk, whose file is already durable, in the ledger; Fenced if the claim is over.
+
+    A chunk made again, because its file was gone, takes the place of the old row.
+    """
+    values = {
+        "partition_id": claim.partition_id,
+        "fingerprint": made.fingerprint,
+        "uri": made.uri,
+        "sha256": made.sha256,
+        "size": made.size,
+        "rows": made.rows,
+        "attempt_id": claim.attempt_id,
+    }
+    same = (chunk.c.partition_id == claim.partition_id, chunk.c.fingerprint == made.fingerprint)
+    with writing(engine) as connection:
+        _hold(connection, claim)
+        connection.execute(delete(chunk).where(*same))
+        connection.execute(insert(chunk).values(**values, created_at=now(connection)))
+
+
+def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
+    """Make an attempt's rows the partition's truth, in one transaction: all of it or nothing.
+
+    Safe to call again after a lost reply. Fenced if another attempt has the partition; ConservationError if the rows
+    are not exactly the pairs read, each scored and decided once.
+    """
+    with writing(engine) as connection:
+        if _hold_or_done(connection, claim):
+            return
+        _append_rows(connection, claim, result)
+        _check_conservation(connection, claim, result)
+        _append_calibration(connection, result)
+        _append_models(connection, claim, result.models)
+        _replace_exports(connection, claim.attempt_id, result.out_uri, result.exports)
+        _close_attempt(
+            connection,
+            claim,
+            PartitionStatus.COMMITTED,
+            decision_set_id=result.decision_set_id,
+            calibration_fingerprint=None if result.calibration is None else result.calibration.fingerprint,
+            chunks=list(result.chunks),
+            n_read=result.counts.read,
+            n_kept=result.counts.kept,
+            n_dropped=result.counts.dropped,
+            n_quarantined=result.counts.quarantined,
+            damage=[storable_text(message) for message in result.damage],
+        )
+        _free_partition(
+            connection, claim, status=PartitionStatus.COMMITTED, committed_attempt_id=claim.attempt_id, error=None
+        )
+
+
+def commit_export(engine: Engine, claim: Claim, out_uri: str, files: Sequence[ExportRow]) -> None:
+    """Enter an export made again from stored results under the committed attempt, whose rows stay as they are.
+
+    Safe to call again after a lost reply; Fenced if another attempt has the partition.
+    """
+    if claim.kind is not AttemptKind.EXPORT or claim.committed_attempt_id is None:
+        raise ValueError(
+            f"attempt {claim.attempt_id} is of kind {claim.kind}: an export belongs to a committed attempt"
+        )
+    with writing(engine) as connection:
+        if _hold_or_done(connection, claim):
+            return
+        _replace_exports(connection, claim.committed_attempt_id, out_uri, files)
+        _close_attempt(connection, claim, PartitionStatus.COMMITTED)
+        _free_partition(connection, claim, status=PartitionStatus.COMMITTED, error=None)
+
+
+def fail_attempt(engine: Engine, claim: Claim, error: str) -> bool:
+    """Mark attempt and partition failed and free the lease; committed rows stay.
+
+    False if nothing was marked: the claim is over, or the database cannot be reached and the lease will run out. It
+    never raises for either, since it is called while another error is on its way.
+    """
+    message = storable_text(error)
+    try:
+        with writing(engine) as connection:
+            _hold(connection, claim)
+            _close_attempt(connection, claim, PartitionStatus.FAILED, error=message)
+            _free_partition(connection, claim, status=PartitionStatus.FAILED, error=message)
+    except (Fenced, DBAPIError):
+        return False
+    return True
+
+
+def _hold(connection: Connection, claim: Claim) -> None:
+    """Prove that the claim holds, and take the row's lock: the first statement of every write (Fenced if not)."""
+    lease_until = now(connection) + timedelta(seconds=claim.lease_s)
+    held = (
+        update(partition)
+        .where(
+            partition.c.id == claim.partition_id,
+            partition.c.fence == claim.fence,
+            partition.c.status == PartitionStatus.RUNNING,
+        )
+        .values(lease_until=lease_until)
+    )
+    if connection.execute(held).rowcount != 1:
+        raise Fenced(f"attempt {claim.fence} no longer holds partition {claim.partition_id}: another one took it")
+
+
+def _hold_or_done(connection: Connection, claim: Claim) -> bool:
+    """Prove that the claim holds; True if it is over because this very attempt has committed."""
+    try:
+        _hold(connection, claim)
+    except Fenced:
+        status = connection.scalar(select(attempt.c.status).where(attempt.c.id == claim.attempt_id))
+        if status == PartitionStatus.COMMITTED:
+            return True
+        raise
+    return False
+
+
+def _append_rows(connection: Connection, claim: Claim, result: AttemptResult) -> None:
+    attempt_id = claim.attempt_id
+    pairs = ((attempt_id, *row) for row in result.pairs)
+    insert_rows(connection, pair, ("attempt_id", *PAIR_COLUMNS), pairs)
+    scores = ((attempt_id, *row) for row in result.scores)
+    insert_rows(connection, score, ("attempt_id", *SCORE_COLUMNS), scores)
+    ids = (attempt_id, result.decision_set_id)
+    decisions = ((*ids, *row) for row in _number_kept(result.decisions))
+    insert_rows(connection, decision, ("attempt_id", "decision_set_id", *DECISION_COLUMNS, "export_row"), decisions)
+
+
+def _number_kept(decisions: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
+    """Add each kept pair's row in the export, which has the kept pairs in this order."""
+    kept = 0
+    for expected, row in enumerate(decisions):
+        if row[0] != expected:
+            raise ConservationError(f"decision {row[0]} where that of pair {expected} was expected: a bug, report it")
+        if row[VERDICT_AT] == Verdict.KEEP:
+            yield (*row, kept)
+            kept += 1
+        else:
+            yield (*row, None)
+
+
+def _check_conservation(connection: Connection, claim: Claim, result: AttemptResult) -> None:
+    """Refuse to commit unless read = kept + dropped + quarantined, in rows as in words."""
+    rows = {name: _rows_of(connection, table, claim.attempt_id) for name, table in (("pair", pair), ("score", score))}
+    found = verdict_counts(connection, claim.attempt_id, result.decision_set_id)
+    complete = (result.counts.read, result.counts.read - 1 if result.counts.read else None)
+    if found != result.counts or not found.conserved or any(row != complete for row in rows.values()):
+        raise ConservationError(
+            f"partition {claim.partition_id}: {result.counts} were to be committed, but the decisions are {found} and "
+            f"rows and last ordinals {rows}: a bug, report it"
+        )
+
+
+def _rows_of(connection: Connection, table: Table, attempt_id: int) -> tuple[int, int | None]:
+    query = select(func.count(), func.max(table.c.ordinal)).where(table.c.attempt_id == attempt_id)
+    count, last = connection.execute(query).one()
+    return count, last
+
+
+def verdict_counts(connection: Connection, attempt_id: int, decision_set_id: int) -> Counts:
+    """Count an attempt's decisions by verdict."""
+    query = (
+        select(decision.c.verdict, func.count())
+        .where(decision.c.attempt_id == attempt_id, decision.c.decision_set_id == decision_set_id)
+        .group_by(decision.c.verdict)
+    )
+    by_verdict: dict[str, int] = dict(connection.execute(query).tuples().all())
+    return Counts(
+        read=sum(by_verdict.values()),
+        kept=by_verdict.get(Verdict.KEEP, 0),
+        dropped=by_verdict.get(Verdict.DROP, 0),
+        quarantined=by_verdict.get(Verdict.QUARANTINE, 0),
+    )
+
+
+def _append_calibration(connection: Connection, result: AttemptResult) -> None:
+    if result.calibration is None:
+        return
+    values = {
+        "fingerprint": result.calibration.fingerprint,
+        "score_fingerprint": result.calibration.score_fingerprint,
+        "summary": dict(result.calibration.summary),
+        "created_at": now(connection),
+    }
+    insert_missing(connection, calibration, [values])
+
+
+def _append_models(connection: Connection, claim: Claim, models: Sequence[ModelRow]) -> None:
+    if not models:
+        return
+    # In one order for all: two commits that add the same models in two orders would deadlock.
+    by_fingerprint = {known.fingerprint: known.name for known in models}
+    rows = [{"fingerprint": key, "name": by_fingerprint[key]} for key in sorted(by_fingerprint)]
+    insert_missing(connection, model, rows)
+    ids = connection.scalars(select(model.c.id).where(model.c.fingerprint.in_(by_fingerprint)))
+    links = [{"attempt_id": claim.attempt_id, "model_id": model_id} for model_id in ids]
+    connection.execute(insert(attempt_model), links)
+
+
+def _replace_exports(connection: Connection, attempt_id: int, out_uri: str, files: Sequence[ExportRow]) -> None:
+    connection.execute(delete(export).where(export.c.attempt_id == attempt_id, export.c.out_uri == out_uri))
+    created_at = now(connection)
+    rows = [
+        {
+            "attempt_id": attempt_id,
+            "out_uri": out_uri,
+            "name": file.name,
+            "uri": file.uri,
+            "rows": file.rows,
+            "sha256": file.sha256,
+            "size": file.size,
+            "export_fingerprint": file.export_fingerprint,
+            "created_at": created_at,
+        }
+        for file in files
+    ]
+    if rows:
+        connection.execute(insert(export), rows)
+
+
+def _close_attempt(connection: Connection, claim: Claim, status: PartitionStatus, **values: object) -> None:
+    closed = update(attempt).where(attempt.c.id == claim.attempt_id)
+    connection.execute(closed.values(status=status, ended_at=now(connection), **values))
+
+
+def _free_partition(connection: Connection, claim: Claim, **values: object) -> None:
+    freed = update(partition).where(partition.c.id == claim.partition_id)
+    connection.execute(freed.values(lease_until=None, **values))

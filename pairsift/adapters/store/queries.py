@@ -1,0 +1,239 @@
+"""What is read back: for status, explain, check, the manifest, and exports from stored results."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+)
+
+from pairsift.adapters.store.protocol import verdict_counts
+from pairsift.adapters.store.rows import AttemptAccount, Counts, StoredFile
+from pairsift.adapters.store.tables import (
+    DECISION_COLUMNS,
+    PAIR_COLUMNS,
+    SCORE_COLUMNS,
+    attempt,
+    attempt_model,
+    calibration,
+    chunk,
+    dataset,
+    decision,
+    export,
+    model,
+    pair,
+    partition,
+    policy,
+    score,
+)
+from pairsift.adapters.store.views import partition_status, select_lineage
+
+ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveExport:
+    """One file of a committed attempt, as the manifest lists it."""
+
+    partition: str
+    name: str
+    uri: str
+    rows: int
+    sha256: str
+    size: int
+    export_fingerprint: str
+
+
+def status(engine: Engine, dataset_name: str | None = None) -> list[dict[str, object]]:
+    """Give the view `partition_status`, of one data set or all, by data set and partition."""
+    query = select(partition_status).order_by(partition_status.c.dataset, partition_status.c.partition)
+    if dataset_name is not None:
+        query = query.where(partition_status.c.dataset == dataset_name)
+    return _read_all(engine, query)
+
+
+def reason_counts(engine: Engine, dataset_name: str) -> dict[str, int]:
+    """Count the pairs of a data set's lineage that are not kept, by reason, the most frequent first."""
+    lineage = select_lineage().where(dataset.c.name == dataset_name).subquery()
+    query = (
+        select(lineage.c.reason, func.count())
+        .where(lineage.c.kept == 0)
+        .group_by(lineage.c.reason)
+        .order_by(func.count().desc(), lineage.c.reason)
+    )
+    with engine.connect() as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
+def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
+    """Tell the whole story of every committed pair of this key or uid.
+
+    Each is its row of `pair_lineage` and: `ordinal`, `rank`, `multiplicity`, `unmeasurable`, `extra`,
+    `attempt_record` (the attempt's own row: who, when, where, versions, counts), `models`, `calibration` (or None)
+    and `policy_text`.
+    """
+    query = (
+        select_lineage()
+        .add_columns(
+            pair.c.ordinal,
+            decision.c.rank,
+            decision.c.multiplicity,
+            score.c.unmeasurable,
+            score.c.extra,
+            policy.c.text.label("policy_text"),
+            attempt.c.id.label("attempt_id"),
+        )
+        .where(or_(pair.c.key == key_or_uid, pair.c.uid == key_or_uid))
+        .order_by(dataset.c.name, partition.c.key, pair.c.ordinal)
+    )
+    with engine.connect() as connection:
+        return [_with_attempt(connection, row) for row in connection.execute(query).mappings()]
+
+
+def _with_attempt(connection: Connection, row: RowMapping) -> dict[str, object]:
+    story = dict(row)
+    attempt_id = story.pop("attempt_id")
+    made = connection.execute(select(attempt).where(attempt.c.id == attempt_id)).mappings().one()
+    models = (
+        select(model.c.name, model.c.fingerprint)
+        .join(attempt_model, attempt_model.c.model_id == model.c.id)
+        .where(attempt_model.c.attempt_id == attempt_id)
+        .order_by(model.c.name)
+    )
+    reference = select(calibration).where(calibration.c.fingerprint == made["calibration_fingerprint"])
+    calibrated = connection.execute(reference).mappings().one_or_none()
+    return story | {
+        "attempt_record": dict(made),
+        "models": [dict(used) for used in connection.execute(models).mappings()],
+        "calibration": None if calibrated is None else dict(calibrated),
+    }
+
+
+def attempt_rows(engine: Engine, attempt_id: int, decision_set_id: int) -> Iterator[dict[str, object]]:
+    """Give an attempt's pairs with their scores and decisions, by ordinal; a thousand at a time in memory."""
+    query = (
+        select(
+            *(pair.c[name] for name in PAIR_COLUMNS),
+            *(score.c[name] for name in SCORE_COLUMNS if name != "ordinal"),
+            *(decision.c[name] for name in DECISION_COLUMNS if name != "ordinal"),
+            decision.c.export_row,
+        )
+        .join(score, _same_pair(score))
+        .join(decision, and_(_same_pair(decision), decision.c.decision_set_id == decision_set_id))
+        .where(pair.c.attempt_id == attempt_id)
+        .order_by(pair.c.ordinal)
+    )
+    with engine.connect().execution_options(yield_per=ROWS_AT_ONCE) as connection:
+        for row in connection.execute(query).mappings():
+            yield dict(row)
+
+
+def _same_pair(table: Table) -> ColumnElement[bool]:
+    return and_(table.c.attempt_id == pair.c.attempt_id, table.c.ordinal == pair.c.ordinal)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAttempt:
+    """What a new export needs of a committed attempt."""
+
+    id: int
+    decision_set_id: int
+    chunks: tuple[str, ...]
+    counts: Counts
+
+
+def stored_attempt(engine: Engine, attempt_id: int) -> StoredAttempt:
+    """Give the decision set, the ordered chunks and the counts of a committed attempt."""
+    with engine.connect() as connection:
+        row = connection.execute(select(attempt).where(attempt.c.id == attempt_id)).one()
+    return StoredAttempt(row.id, row.decision_set_id, tuple(row.chunks), _said(row))
+
+
+def _said(row: Row[tuple[object, ...]]) -> Counts:
+    return Counts(row.n_read, row.n_kept, row.n_dropped, row.n_quarantined)
+
+
+def active_exports(engine: Engine, dataset_name: str, out_uri: str) -> list[ActiveExport]:
+    """List the files of a data set's committed attempts at one output, by partition and name, for the manifest."""
+    query = (
+        select(
+            partition.c.key,
+            export.c.name,
+            export.c.uri,
+            export.c.rows,
+            export.c.sha256,
+            export.c.size,
+            export.c.export_fingerprint,
+        )
+        .join(partition, partition.c.committed_attempt_id == export.c.attempt_id)
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+        .where(dataset.c.name == dataset_name, export.c.out_uri == out_uri)
+        .order_by(partition.c.key, export.c.name)
+    )
+    with engine.connect() as connection:
+        return [ActiveExport(*row) for row in connection.execute(query)]
+
+
+def conservation(engine: Engine) -> list[AttemptAccount]:
+    """Hold every committed attempt's counts against its rows, for `pairsift check`."""
+    query = (
+        select(attempt, dataset.c.name.label("dataset"), partition.c.key.label("partition"))
+        .join(partition, partition.c.committed_attempt_id == attempt.c.id)
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+        .order_by(dataset.c.name, partition.c.key)
+    )
+    with engine.connect() as connection:
+        return [
+            AttemptAccount(
+                dataset=row.dataset,
+                partition=row.partition,
+                attempt=row.number,
+                said=_said(row),
+                found=verdict_counts(connection, row.id, row.decision_set_id),
+                pair_rows=_count(connection, pair, row.id),
+                score_rows=_count(connection, score, row.id),
+            )
+            for row in connection.execute(query).all()
+        ]
+
+
+def _count(connection: Connection, table: Table, attempt_id: int) -> int:
+    query = select(func.count()).select_from(table).where(table.c.attempt_id == attempt_id)
+    return connection.execute(query).scalar_one()
+
+
+def stored_files(engine: Engine) -> list[StoredFile]:
+    """List every file that a row promises: all ledgered chunks, and the exports of the committed attempts."""
+    owner = (dataset.c.name.label("dataset"), partition.c.key.label("partition"))
+    chunks = (
+        select(literal("chunk"), *owner, chunk.c.fingerprint, chunk.c.uri, chunk.c.rows, chunk.c.sha256, chunk.c.size)
+        .join(partition, partition.c.id == chunk.c.partition_id)
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+    )
+    exports = (
+        select(literal("export"), *owner, export.c.name, export.c.uri, export.c.rows, export.c.sha256, export.c.size)
+        .join(partition, partition.c.committed_attempt_id == export.c.attempt_id)
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+    )
+    with engine.connect() as connection:
+        return [
+            StoredFile(*row)
+            for query in (chunks, exports)
+            for row in connection.execute(query.order_by("dataset", "partition", "uri"))
+        ]
+
+
+def _read_all(engine: Engine, query: Select[tuple[object, ...]]) -> list[dict[str, object]]:
+    with engine.connect() as connection:
+        return [dict(row) for row in connection.execute(query).mappings()]

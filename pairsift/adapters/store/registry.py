@@ -1,0 +1,134 @@
+"""What is known before any work: data sets, their partitions, policies and decision sets. All safe to repeat."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, Row, Select, Table, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pairsift.adapters.store.engine import now, writing
+from pairsift.adapters.store.rows import PartitionRow, PartitionStatus
+from pairsift.adapters.store.tables import dataset, decision_set, partition, policy
+from pairsift.core.records import PartitionSpec
+from pairsift.errors import ConfigError
+
+
+def register_dataset(engine: Engine, name: str) -> int:
+    """Get or create a data set; return its id."""
+    with writing(engine) as connection:
+        insert_missing(connection, dataset, [{"name": name, "created_at": now(connection)}])
+        return int(connection.execute(select(dataset.c.id).where(dataset.c.name == name)).scalar_one())
+
+
+def known_members(engine: Engine, dataset_id: int) -> dict[str, tuple[str, ...]]:
+    """Give every registered partition's members by its key, as stored at first sight."""
+    query = select(partition.c.key, partition.c.members).where(partition.c.dataset_id == dataset_id)
+    with engine.connect() as connection:
+        return {key: tuple(members) for key, members in connection.execute(query)}
+
+
+def register_partitions(engine: Engine, dataset_id: int, specs: Sequence[PartitionSpec]) -> list[PartitionRow]:
+    """Create the partitions that are new, note where the others lie now; return them in the order of `specs`.
+
+    The members of a known partition never change.
+    """
+    new = [_new_partition(dataset_id, spec) for spec in sorted(specs, key=lambda spec: spec.key)]
+    with writing(engine) as connection:
+        if new:
+            insert = _dialect_insert(connection, partition)
+            seen = {name: insert.excluded[name] for name in ("uri", "format", "input_fingerprint")}
+            upsert = insert.on_conflict_do_update(index_elements=["dataset_id", "key"], set_=seen)
+            # One order for all: two parents that lock the same rows in two orders would deadlock.
+            connection.execute(upsert, new)
+        rows = connection.execute(select_partitions().where(partition.c.dataset_id == dataset_id))
+        by_key = {row.key: partition_row(row) for row in rows}
+    return [by_key[spec.key] for spec in specs]
+
+
+def _new_partition(dataset_id: int, spec: PartitionSpec) -> dict[str, object]:
+    return {
+        "dataset_id": dataset_id,
+        "key": spec.key,
+        "uri": spec.uri,
+        "format": spec.format,
+        "members": list(spec.members),
+        "input_fingerprint": spec.input_fingerprint,
+        "status": PartitionStatus.PENDING,
+        "fence": 0,
+    }
+
+
+def register_policy(engine: Engine, name: str, version: str, sha256: str, text: str) -> int:
+    """Get or create a policy; return its id.
+
+    ConfigError if this name and version, or this content, is known otherwise: decisions already made refer to it.
+    """
+    values = {"name": name, "version": version, "sha256": sha256, "text": text}
+    known = select(policy.c.id, policy.c.sha256).where(policy.c.name == name, policy.c.version == version)
+    with writing(engine) as connection:
+        insert_missing(connection, policy, [{**values, "created_at": now(connection)}])
+        row = connection.execute(known).one_or_none()
+    if row is None:
+        raise ConfigError(f"policy {name} {version} has the content of a policy known under another name or version")
+    if row.sha256 != sha256:
+        raise ConfigError(
+            f"policy {name} {version} is known with other content (sha256 {row.sha256[:12]}…, now {sha256[:12]}…): "
+            "give the changed policy a new version"
+        )
+    return int(row.id)
+
+
+def open_decision_set(engine: Engine, dataset_id: int, policy_id: int, calibration_rule: str) -> int:
+    """Get or create the decision set of a policy and a rule of calibration over a data set; return its id."""
+    values = {"dataset_id": dataset_id, "policy_id": policy_id, "calibration_rule": calibration_rule}
+    with writing(engine) as connection:
+        insert_missing(connection, decision_set, [{**values, "created_at": now(connection)}])
+        return int(connection.execute(select(decision_set.c.id).filter_by(**values)).scalar_one())
+
+
+def activate_decision_set(engine: Engine, dataset_id: int, decision_set_id: int) -> None:
+    """Make a decision set the one that the data set's lineage shows."""
+    with writing(engine) as connection:
+        active = update(dataset).where(dataset.c.id == dataset_id).values(active_decision_set_id=decision_set_id)
+        connection.execute(active)
+
+
+@contextmanager
+def dataset_lock(engine: Engine, dataset_id: int) -> Iterator[None]:
+    """Hold a data set's row, so that only one process rebuilds its manifest; on SQLite all other writers wait.
+
+    Read the store through the engine meanwhile, not through this lock's connection.
+    """
+    with writing(engine) as connection:
+        connection.execute(select(dataset.c.id).where(dataset.c.id == dataset_id).with_for_update(key_share=True))
+        yield
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows, leaving those whose primary or unique key is there as they are."""
+    connection.execute(_dialect_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def _dialect_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def select_partitions() -> Select[tuple[object, ...]]:
+    """Select what `partition_row` takes."""
+    return select(
+        partition.c.id,
+        partition.c.dataset_id,
+        partition.c.key,
+        partition.c.uri,
+        partition.c.format,
+        partition.c.input_fingerprint,
+        partition.c.members,
+        partition.c.status,
+        partition.c.committed_attempt_id,
+    )
+
+
+def partition_row(row: Row[tuple[object, ...]]) -> PartitionRow:
+    """Make the value that leaves the store."""
+    values = row._asdict()
+    return PartitionRow(**{**values, "members": tuple(values["members"]), "status": PartitionStatus(values["status"])})

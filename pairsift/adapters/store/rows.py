@@ -1,0 +1,214 @@
+"""The values that go into the store and come out of it; database rows never leave this folder."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+LEASE_S = 90.0
+
+
+class PartitionStatus(StrEnum):
+    """The state of a partition's last attempt; earlier committed rows stay visible whatever it is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMMITTED = "committed"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+class AttemptKind(StrEnum):
+    """What an attempt does: the whole partition, or its export once more from stored results."""
+
+    CURATE = "curate"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRow:
+    """A registered partition; `members` as stored at first sight."""
+
+    id: int
+    dataset_id: int
+    key: str
+    uri: str
+    format: str
+    input_fingerprint: str
+    members: tuple[str, ...]
+    status: PartitionStatus
+    committed_attempt_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRequest:
+    """What an attempt is asked to do, and with what; `formats` are the names of the files to export to `out_uri`."""
+
+    kind: AttemptKind
+    out_uri: str
+    formats: tuple[str, ...]
+    input_fingerprint: str
+    score_fingerprint: str
+    decision_fingerprint: str
+    config_hash: str
+    device: str
+    dtype: str
+    flow_run_id: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    lease_s: float = LEASE_S
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One exported file; `name` is its format's name (`pairs`, `embeddings`, …), `rows` the rows in it."""
+
+    name: str
+    uri: str
+    rows: int
+    sha256: str
+    size: int
+    export_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write a partition, until another attempt raises the fence.
+
+    `committed_attempt_id` is the attempt whose rows stand while this one works.
+    """
+
+    partition_id: int
+    attempt_id: int
+    fence: int
+    kind: AttemptKind
+    lease_s: float
+    committed_attempt_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """There is a committed attempt with the same input and decision.
+
+    `exports` are its files for the output asked for: if they are all there, nothing is to be done. Empty if this
+    output was never written in just these formats.
+    """
+
+    partition_id: int
+    attempt_id: int
+    exports: tuple[ExportRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """One durable chunk file; `uri` is relative to the storage, `size` in bytes."""
+
+    fingerprint: str
+    uri: str
+    sha256: str
+    size: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One model that measured."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRow:
+    """One calibration: `summary` is JSON-able."""
+
+    fingerprint: str
+    score_fingerprint: str
+    summary: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Pairs of one partition; read = kept + dropped + quarantined, or something was lost."""
+
+    read: int
+    kept: int
+    dropped: int
+    quarantined: int
+
+    @property
+    def conserved(self) -> bool:
+        """Whether every pair read got exactly one verdict."""
+        return self.read == self.kept + self.dropped + self.quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """Everything a finished partition commits.
+
+    `pairs`, `scores` and `decisions` are rows of plain Python values in the order of PAIR_COLUMNS, SCORE_COLUMNS and
+    DECISION_COLUMNS, ordinals rising from 0; they are read once, so that a retry needs a new result.
+    """
+
+    decision_set_id: int
+    pairs: Iterable[tuple[object, ...]]
+    scores: Iterable[tuple[object, ...]]
+    decisions: Iterable[tuple[object, ...]]
+    counts: Counts
+    chunks: Sequence[str]
+    models: Sequence[ModelRow]
+    exports: Sequence[ExportRow]
+    out_uri: str
+    calibration: CalibrationRow | None = None
+    damage: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAccount:
+    """What a committed attempt says it holds, beside what is found."""
+
+    dataset: str
+    partition: str
+    attempt: int
+    said: Counts
+    found: Counts
+    pair_rows: int
+    score_rows: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether every pair read is there exactly once, scored and decided."""
+        return self.said.conserved and self.said == self.found and self.pair_rows == self.score_rows == self.said.read
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that a row of the store promises; `kind` is `chunk` (uri relative to the storage) or `export`."""
+
+    kind: str
+    dataset: str
+    partition: str
+    name: str
+    uri: str
+    rows: int
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a partition, for the text of Busy."""
+
+    partition: str
+    attempt: int
+    host: str
+    pid: int
+    started_at: datetime
+    lease_until: datetime
+
+    def __str__(self) -> str:
+        """Say who, where and since when."""
+        return (
+            f"partition {self.partition} is being worked on by attempt {self.attempt} (process {self.pid} on "
+            f"{self.host}) since {self.started_at:%Y-%m-%d %H:%M:%S} UTC; its lease runs until "
+            f"{self.lease_until:%H:%M:%S} UTC and is renewed while it works"
+        )

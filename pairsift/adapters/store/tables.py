@@ -1,0 +1,283 @@
+"""The tables. Core tables, not mapped classes: nothing is loaded as an object, and wide rows go by the driver."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from pairsift.core.signals import SIGNALS, SignalType
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC on both engines; SQLite alone would give naive times back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; SQLite stores UTC without its zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive time {value.isoformat()}: an aware one is expected")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Give the time back in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+dataset = Table(
+    "dataset",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    # No foreign key: decision_set refers to dataset, and SQLite cannot add the second of two circular keys.
+    Column("active_decision_set_id", Integer),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+partition = Table(
+    "partition",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("members", JSON, nullable=False),
+    Column("input_fingerprint", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("lease_until", UtcDateTime),
+    # No foreign key, for the same reason as active_decision_set_id.
+    Column("committed_attempt_id", Integer),
+    Column("error", Text),
+    UniqueConstraint("dataset_id", "key"),
+)
+
+policy = Table(
+    "policy",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("text", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("name", "version"),
+)
+
+decision_set = Table(
+    "decision_set",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("policy_id", ForeignKey("policy.id"), nullable=False),
+    Column("calibration_rule", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("dataset_id", "policy_id", "calibration_rule"),
+)
+
+calibration = Table(
+    "calibration",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("score_fingerprint", Text, nullable=False),
+    Column("summary", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("partition_id", ForeignKey("partition.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("boot_id", Text),
+    Column("pid_namespace", Text),
+    Column("process_start", BigInteger),
+    Column("flow_run_id", Text, index=True),
+    Column("config_hash", Text, nullable=False),
+    Column("versions", JSON, nullable=False),
+    Column("input_fingerprint", Text, nullable=False),
+    Column("score_fingerprint", Text, nullable=False),
+    Column("decision_fingerprint", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("dtype", Text, nullable=False),
+    Column("decision_set_id", ForeignKey("decision_set.id")),
+    Column("calibration_fingerprint", ForeignKey("calibration.fingerprint")),
+    Column("chunks", JSON),
+    Column("n_read", Integer),
+    Column("n_kept", Integer),
+    Column("n_dropped", Integer),
+    Column("n_quarantined", Integer),
+    Column("damage", JSON),
+    Column("error", Text),
+    UniqueConstraint("partition_id", "number"),
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("partition_id", ForeignKey("partition.id"), primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("uri", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("attempt_id", ForeignKey("attempt.id"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+
+# The wide tables. Their rows reach score and decision only by `commit_attempt`, which counts them against each other,
+# so pair alone pays for a foreign key; without row ids a partition's rows lie together on SQLite too.
+def _owner() -> Column[int]:
+    return Column("attempt_id", Integer, primary_key=True, autoincrement=False)
+
+
+def _ordinal() -> Column[int]:
+    return Column("ordinal", Integer, primary_key=True, autoincrement=False)
+
+
+pair = Table(
+    "pair",
+    metadata,
+    Column("attempt_id", ForeignKey("attempt.id"), primary_key=True, autoincrement=False),
+    _ordinal(),
+    Column("key", Text, nullable=False, index=True),
+    Column("uid", Text, nullable=False, index=True),
+    Column("source_uid", Text),
+    Column("source_uri", Text),
+    Column("byte_offset", BigInteger),
+    Column("byte_size", BigInteger),
+    Column("image_sha256", Text),
+    Column("raw_caption", Text),
+    Column("caption", Text),
+    sqlite_with_rowid=False,
+)
+
+SIGNAL_TYPES: dict[SignalType, type[TypeEngine[float]] | type[TypeEngine[int]] | type[TypeEngine[str]]] = {
+    "float": Double,
+    "int": Integer,
+    "str": Text,
+}
+
+score = Table(
+    "score",
+    metadata,
+    _owner(),
+    _ordinal(),
+    *(Column(signal.column, SIGNAL_TYPES[signal.type]) for signal in SIGNALS),
+    Column("unmeasurable", JSON, nullable=False),
+    Column("extra", JSON, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    _owner(),
+    Column("decision_set_id", Integer, primary_key=True, autoincrement=False),
+    _ordinal(),
+    Column("alignment_z", Double),
+    Column("alignment_p", Double),
+    Column("alignment_q", Double),
+    Column("verdict", Text, nullable=False),
+    Column("reason", Text),
+    Column("rank", Integer),
+    Column("multiplicity", Integer),
+    # Stored, though it could be counted: a window in the view would read a whole partition to explain one pair.
+    Column("export_row", Integer),
+    sqlite_with_rowid=False,
+)
+
+export = Table(
+    "export",
+    metadata,
+    Column("attempt_id", ForeignKey("attempt.id"), primary_key=True),
+    Column("out_uri", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("uri", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("export_fingerprint", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+model = Table(
+    "model",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False, unique=True),
+)
+
+attempt_model = Table(
+    "attempt_model",
+    metadata,
+    Column("attempt_id", ForeignKey("attempt.id"), primary_key=True),
+    Column("model_id", ForeignKey("model.id"), primary_key=True),
+)
+
+fusion_head = Table(
+    "fusion_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("encoder_fingerprint", Text, nullable=False, index=True),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("uri", Text, nullable=False),
+    Column("metrics", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+Index(None, partition.c.committed_attempt_id)
+
+PAIR_COLUMNS: tuple[str, ...] = tuple(name for name in pair.c.keys() if name != "attempt_id")  # noqa: SIM118 - a collection of columns, not a dict: iterating gives columns
+"""Order of the values in a row for `pair`, the attempt's id left out."""
+SCORE_COLUMNS: tuple[str, ...] = tuple(name for name in score.c.keys() if name != "attempt_id")  # noqa: SIM118 - see above
+"""Order of the values in a row for `score`: ordinal, every signal in the order of SIGNALS, unmeasurable, extra."""
+DECISION_COLUMNS: tuple[str, ...] = (
+    "ordinal",
+    "alignment_z",
+    "alignment_p",
+    "alignment_q",
+    "verdict",
+    "reason",
+    "rank",
+    "multiplicity",
+)
+"""Order of the values in a row for `decision`; the store adds the ids and numbers the kept rows."""

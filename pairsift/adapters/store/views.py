@@ -1,0 +1,205 @@
+"""The public views, written as queries so that both engines get the same columns and types."""
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    column,
+    exists,
+    func,
+    select,
+    table,
+    text,
+    true,
+)
+
+from pairsift.adapters.store.tables import (
+    attempt,
+    dataset,
+    decision,
+    decision_set,
+    export,
+    pair,
+    partition,
+    policy,
+    score,
+)
+from pairsift.core.signals import SIGNALS
+
+
+def select_lineage() -> Select[tuple[object, ...]]:
+    """Select one row a pair of the committed attempts.
+
+    The verdict is the active decision set's, or, where the partition is not yet decided under that one, the verdict
+    its attempt was committed and exported with: no pair is ever without one, and the exported files agree.
+    """
+    embeddings_uri = (
+        select(export.c.uri)
+        .where(export.c.attempt_id == attempt.c.id, export.c.name == "embeddings")
+        .order_by(export.c.created_at.desc(), export.c.out_uri)
+        .limit(1)
+        .scalar_subquery()
+    )
+    exported = and_(decision.c.verdict == "keep", decision.c.decision_set_id == attempt.c.decision_set_id)
+    return select(
+        dataset.c.name.label("dataset"),
+        partition.c.key.label("partition"),
+        attempt.c.number.label("attempt"),
+        pair.c.key,
+        pair.c.uid,
+        pair.c.source_uid,
+        pair.c.source_uri,
+        pair.c.byte_offset,
+        pair.c.byte_size,
+        pair.c.image_sha256,
+        pair.c.raw_caption,
+        pair.c.caption,
+        *(score.c[signal.column] for signal in SIGNALS),
+        *_decision_columns(),
+        case((exported, embeddings_uri)).label("export_uri"),
+        case((exported, decision.c.export_row)).label("export_row"),
+        attempt.c.score_fingerprint,
+        attempt.c.flow_run_id,
+    ).select_from(_decided_pairs(decision.c.decision_set_id == _shown_decision_set()))
+
+
+def _select_decisions() -> Select[tuple[object, ...]]:
+    """Select one row a pair of the committed attempts and decision set."""
+    return select(
+        dataset.c.name.label("dataset"),
+        partition.c.key.label("partition"),
+        attempt.c.number.label("attempt"),
+        decision_set.c.id.label("decision_set"),
+        case((decision_set.c.id == dataset.c.active_decision_set_id, 1), else_=0).label("active"),
+        pair.c.key,
+        pair.c.uid,
+        *_decision_columns(),
+        decision.c.rank,
+        decision.c.multiplicity,
+    ).select_from(_decided_pairs(true()))
+
+
+def _decided_pairs(which: ColumnElement[bool]) -> FromClause:
+    same_pair = and_(score.c.attempt_id == pair.c.attempt_id, score.c.ordinal == pair.c.ordinal)
+    decided = and_(decision.c.attempt_id == pair.c.attempt_id, decision.c.ordinal == pair.c.ordinal, which)
+    return (
+        pair.join(attempt, attempt.c.id == pair.c.attempt_id)
+        .join(partition, partition.c.committed_attempt_id == attempt.c.id)
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+        .join(score, same_pair)
+        .join(decision, decided)
+        .join(decision_set, decision_set.c.id == decision.c.decision_set_id)
+        .join(policy, policy.c.id == decision_set.c.policy_id)
+    )
+
+
+def _shown_decision_set() -> ColumnElement[int]:
+    active = decision.alias("active_decision")
+    decided_under_active = exists().where(
+        active.c.attempt_id == attempt.c.id,
+        active.c.decision_set_id == dataset.c.active_decision_set_id,
+        active.c.ordinal == pair.c.ordinal,
+    )
+    return case((decided_under_active, dataset.c.active_decision_set_id), else_=attempt.c.decision_set_id)
+
+
+def _decision_columns() -> tuple[ColumnElement[object], ...]:
+    return (
+        decision.c.alignment_z.label("pair_alignment_z"),
+        decision.c.alignment_p.label("pair_alignment_p"),
+        decision.c.alignment_q.label("pair_alignment_q"),
+        policy.c.name.label("policy"),
+        policy.c.version.label("policy_version"),
+        decision.c.verdict,
+        case((decision.c.verdict == "keep", 1), else_=0).label("kept"),
+        decision.c.reason,
+    )
+
+
+def _select_partitions() -> Select[tuple[object, ...]]:
+    """Select one row a partition: its state, its last attempt, and the counts of its committed attempt."""
+    committed = attempt.alias("committed")
+    last = attempt.alias("last")
+    return select(
+        dataset.c.name.label("dataset"),
+        partition.c.key.label("partition"),
+        partition.c.status,
+        partition.c.uri,
+        partition.c.format,
+        last.c.number.label("attempt"),
+        committed.c.number.label("committed_attempt"),
+        committed.c.n_read.label("pairs_read"),
+        committed.c.n_kept.label("pairs_kept"),
+        committed.c.n_dropped.label("pairs_dropped"),
+        committed.c.n_quarantined.label("pairs_quarantined"),
+        committed.c.damage,
+        last.c.started_at,
+        last.c.ended_at,
+        partition.c.lease_until,
+        last.c.host,
+        last.c.pid,
+        last.c.device,
+        last.c.dtype,
+        last.c.flow_run_id,
+        partition.c.error,
+    ).select_from(
+        partition.join(dataset, dataset.c.id == partition.c.dataset_id)
+        .outerjoin(committed, committed.c.id == partition.c.committed_attempt_id)
+        .outerjoin(last, and_(last.c.partition_id == partition.c.id, last.c.number == partition.c.fence))
+    )
+
+
+def _select_runs() -> Select[tuple[object, ...]]:
+    """Select one row a data set and flow run: what its attempts came to."""
+    return (
+        select(
+            dataset.c.name.label("dataset"),
+            attempt.c.flow_run_id,
+            func.min(attempt.c.started_at).label("started_at"),
+            func.max(attempt.c.ended_at).label("ended_at"),
+            func.count().label("attempts"),
+            *(
+                func.sum(case((attempt.c.status == status, 1), else_=0)).label(status)
+                for status in ("running", "committed", "failed", "lost")
+            ),
+            *(
+                func.coalesce(func.sum(attempt.c[f"n_{count}"]), 0).label(f"pairs_{count}")
+                for count in ("read", "kept", "dropped", "quarantined")
+            ),
+        )
+        .select_from(
+            attempt.join(partition, partition.c.id == attempt.c.partition_id).join(
+                dataset, dataset.c.id == partition.c.dataset_id
+            )
+        )
+        .group_by(dataset.c.name, attempt.c.flow_run_id)
+    )
+
+
+QUERIES: dict[str, Select[tuple[object, ...]]] = {
+    "pair_lineage": select_lineage(),
+    "pair_decisions": _select_decisions(),
+    "partition_status": _select_partitions(),
+    "run_summary": _select_runs(),
+}
+
+pair_lineage, pair_decisions, partition_status, run_summary = (
+    table(name, *(column(shown.name, shown.type) for shown in query.selected_columns))
+    for name, query in QUERIES.items()
+)
+
+
+def create_views(connection: Connection) -> None:
+    """Create the public views on tables of the current version."""
+    for name, query in QUERIES.items():
+        body = query.compile(connection, compile_kwargs={"literal_binds": True})
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {body}")
+
+
+def drop_views(connection: Connection) -> None:
+    """Drop the public views that there are, before their tables change."""
+    for name in QUERIES:
+        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
