@@ -9,6 +9,7 @@ PairsiftError
 ├── PartitionError               this partition failed; the others go on; `--rerun-failed` (exit 1)
 │   ├── ContainerDamagedError      too much of a shard was unreadable
 │   ├── SourceChangedError         the source changed while it was being read: run again
+│   ├── ChunkDamagedError          a stored chunk file is gone or damaged: it must be scored again
 │   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
 ├── Fenced                       another attempt owns the partition now: stop, nothing to do
 └── Busy                         another attempt is at work on the partition: wait or run later
@@ -49,6 +50,10 @@ class ContainerDamagedError(PartitionError):
 
 class SourceChangedError(PartitionError):
     """The source's bytes changed between two reads of one attempt."""
+
+
+class ChunkDamagedError(PartitionError):
+    """A chunk file of the storage folder is gone, cut or changed."""
 
 
 class ConservationError(PartitionError):

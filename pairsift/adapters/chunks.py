@@ -1,0 +1,136 @@
+"""The chunk file: everything measured of a chunk's pairs, durable and checked when it is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pairsift.adapters.durable import file_facts, write_durably
+from pairsift.core.records import Reason, SignalValue
+from pairsift.core.signals import SIGNALS
+from pairsift.errors import ChunkDamagedError
+
+EMBEDDINGS = ("image_embedding", "text_embedding", "fused_embedding")
+SIGNAL_TYPES = {"float": pa.float64(), "int": pa.int64(), "str": pa.string()}
+
+
+def _no_embeddings() -> NDArray[np.float16]:
+    return np.empty((0, 0), np.float16)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkData:
+    """What was measured of a chunk's n pairs, in the pair list's order.
+
+    `signals` holds n values for every name in `core.signals.SIGNALS`. The embeddings are (n, d) float16 with a row of
+    NaN where a pair has none, and (0, 0) where they were not read.
+    """
+
+    uids: Sequence[str]
+    captions: Sequence[str | None]
+    signals: Mapping[str, Sequence[SignalValue]]
+    unmeasurable: Sequence[Mapping[str, Reason]]
+    image_embedding: NDArray[np.float16] = field(default_factory=_no_embeddings)
+    text_embedding: NDArray[np.float16] = field(default_factory=_no_embeddings)
+    fused_embedding: NDArray[np.float16] = field(default_factory=_no_embeddings)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkFile:
+    """A written chunk: its path below the storage folder, sha256, size in bytes and number of pairs."""
+
+    uri: str
+    sha256: str
+    size: int
+    rows: int
+
+
+def chunk_uri(fingerprint: str) -> str:
+    """Name a chunk's file below the storage folder."""
+    return f"chunks/{fingerprint[:2]}/{fingerprint}.parquet"
+
+
+def write_chunk(storage: Path, fingerprint: str, data: ChunkData) -> ChunkFile:
+    """Write a chunk durably under its fingerprint; a whole file that is there already stays as it is.
+
+    Two partitions with the same pairs share one file, and the ledger of the first holds its sha256.
+    """
+    uri = chunk_uri(fingerprint)
+    path = storage / uri
+    if _is_whole(path):
+        facts = file_facts(path)
+    else:
+        table = _to_table(data)
+        facts = write_durably(path, lambda temporary: write_table(temporary, table))
+    return ChunkFile(uri, facts.sha256, facts.size, len(data.uids))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return read_chunk(path) is not None
+    except ChunkDamagedError:
+        return False
+
+
+def read_chunk(path: Path, *, embeddings: bool = True) -> ChunkData:
+    """Read a chunk, its embeddings only if they are wanted; every page's checksum is verified.
+
+    ChunkDamagedError where the file is gone, cut or changed.
+    """
+    columns = ["uid", "caption", *(signal.column for signal in SIGNALS), "unmeasurable", *(EMBEDDINGS * embeddings)]
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise ChunkDamagedError(f"chunk file {path} is gone or damaged: {error}") from error
+    return _from_table(table)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write one Parquet row group: zstd, page checksums, no time or host."""
+    with parquet_writer(path, table.schema) as writer:
+        writer.write_table(table, row_group_size=max(len(table), 1))
+
+
+def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """Open a Parquet file for writing: zstd, page checksums; dictionaries for words only."""
+    words = [column.name for column in schema if pa.types.is_string(column.type)]
+    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True, use_dictionary=words)
+
+
+def embedding_column(vectors: NDArray[np.float16]) -> pa.FixedSizeListArray:
+    """Turn (n, d) float16 into fixed-size lists; rows of NaN stay rows of NaN."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors).reshape(-1)), vectors.shape[1])
+
+
+def _to_table(data: ChunkData) -> pa.Table:
+    outcomes = [sorted((name, str(reason)) for name, reason in row.items()) for row in data.unmeasurable]
+    columns = {
+        "uid": pa.array(data.uids, pa.string()),
+        "caption": pa.array(data.captions, pa.string()),
+        **{s.column: pa.array(data.signals[s.name], SIGNAL_TYPES[s.type]) for s in SIGNALS},
+        "unmeasurable": pa.array(outcomes, pa.map_(pa.string(), pa.string())),
+        **{name: embedding_column(getattr(data, name)) for name in EMBEDDINGS},
+    }
+    return pa.table(columns)
+
+
+def _from_table(table: pa.Table) -> ChunkData:
+    return ChunkData(
+        uids=table["uid"].to_pylist(),
+        captions=table["caption"].to_pylist(),
+        signals={signal.name: table[signal.column].to_pylist() for signal in SIGNALS},
+        unmeasurable=[{name: Reason(reason) for name, reason in row} for row in table["unmeasurable"].to_pylist()],
+        **{name: _vectors(table[name]) for name in EMBEDDINGS if name in table.column_names},
+    )
+
+
+def _vectors(column: pa.ChunkedArray) -> NDArray[np.float16]:
+    """Turn fixed-size lists into a (n, d) float16 array."""
+    lists = column.combine_chunks()
+    vectors: NDArray[np.float16] = lists.flatten().to_numpy(zero_copy_only=False)
+    return vectors.reshape(len(lists), column.type.list_size)

@@ -1,0 +1,64 @@
+"""Write a file so that it is whole under its name, or not there at all."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What identifies a written file: its sha256 (64 hex digits) and size in bytes."""
+
+    sha256: str
+    size: int
+
+
+def write_durably(target: Path, write: Callable[[Path], object]) -> FileFacts:
+    """Let `write` fill a temporary file beside `target`, then move it there once it is on disk.
+
+    A crash leaves at most a hidden `.NAME.….tmp`; two processes that write one target never share a temporary file,
+    and the last to finish wins. Folders that are missing are made. Whatever `write` raises is passed on.
+    """
+    make_folder(target.parent)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        write(temporary)
+        facts = file_facts(temporary)
+        _sync(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync(target.parent)
+    return facts
+
+
+def file_facts(path: Path) -> FileFacts:
+    """Read the file once and say what identifies it."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+            size += len(block)
+    return FileFacts(digest.hexdigest(), size)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durable in the folder that holds it."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
