@@ -1,0 +1,52 @@
+"""Reads policies from YAML: those shipped with the package by their name, others from a file."""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from pairsift.config import explain_validation
+from pairsift.core.policy import Policy, nearest
+from pairsift.errors import ConfigError
+
+SUFFIX = ".yaml"
+
+
+def load_policy(name_or_path: str) -> Policy:
+    """Read a policy: a shipped one by its name, else the file at a path.
+
+    ConfigError if there is no such policy, or its file cannot be read or is not a valid policy.
+    """
+    shipped = _shipped_files()
+    if name_or_path in shipped:
+        return _read(shipped[name_or_path], f"shipped policy {name_or_path}")
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise ConfigError(
+            f"there is no policy {name_or_path!r}: it is neither a file nor one of the shipped policies "
+            f"({', '.join(shipped)}); {nearest(name_or_path, shipped)}; give a name, or the path of a YAML file"
+        )
+    return _read(path, f"policy {name_or_path}")
+
+
+def shipped_policies() -> list[Policy]:
+    """Read every policy that comes with the package, by name."""
+    return [_read(file, f"shipped policy {name}") for name, file in _shipped_files().items()]
+
+
+def _shipped_files() -> dict[str, Traversable]:
+    found = (file for file in files("pairsift").joinpath("policies").iterdir() if file.name.endswith(SUFFIX))
+    return {file.name.removesuffix(SUFFIX): file for file in sorted(found, key=lambda file: file.name)}
+
+
+def _read(file: Traversable, what: str) -> Policy:
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read {what}: {error}") from error
+    try:
+        return Policy.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(explain_validation(what, error)) from error

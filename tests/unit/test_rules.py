@@ -1,0 +1,183 @@
+import math
+
+import numpy as np
+import pytest
+
+from pairsift.core.policy import Rule
+from pairsift.core.records import Reason, SignalValue, Verdict
+from pairsift.core.rules import Columns, Failure, explain_failure, first_failures
+from pairsift.errors import ConfigError
+
+
+def rule(**content: object) -> Rule:
+    return Rule.model_validate({"reason": "policy_rule"} | {key.rstrip("_"): content[key] for key in content})
+
+
+def outcome(
+    tried: Rule, values: dict[str, SignalValue], unmeasurable: dict[str, Reason] | None = None
+) -> tuple[Verdict, Reason] | None:
+    """What one rule makes of one pair."""
+    columns = Columns({name: [value] for name, value in values.items()}, [unmeasurable or {}])
+    failure = first_failures([tried], columns, np.array([0])).get(0)
+    return None if failure is None else (failure.verdict, failure.reason)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "failing", "passing"),
+    [
+        ({"lt": 64}, [63, 63.999], [64, 65]),
+        ({"le": 64}, [63, 64], [64.001, 65]),
+        ({"gt": 64}, [65, 64.001], [64, 63]),
+        ({"ge": 64}, [64, 65], [63.999, 63]),
+        ({"eq": 64}, [64, 64.0], [63, 64.001]),
+        ({"in": [1, 64]}, [64, 1], [2, 65]),
+        ({"not_in": [1, 64]}, [2, 65], [64, 1]),
+    ],
+)
+def test_drops_by_a_number_exactly_from_its_threshold_on(
+    comparison: dict[str, object], failing: list[float], passing: list[float]
+):
+    tried = rule(signal="image.width", **comparison)
+
+    assert [outcome(tried, {"image.width": value}) for value in failing] == [(Verdict.DROP, Reason.POLICY_RULE)] * 2
+    assert [outcome(tried, {"image.width": value}) for value in passing] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "failing", "passing"),
+    [
+        ({"eq": "en"}, "en", "de"),
+        ({"in": ["en", "de"]}, "de", "zh"),
+        ({"not_in": ["en", "de"]}, "zh", "en"),
+    ],
+)
+def test_drops_by_a_word(comparison: dict[str, object], failing: str, passing: str):
+    tried = rule(signal="text.language", **comparison)
+
+    assert outcome(tried, {"text.language": failing}) == (Verdict.DROP, Reason.POLICY_RULE)
+    assert outcome(tried, {"text.language": passing}) is None
+
+
+@pytest.mark.parametrize(
+    ("unmeasurable", "expected"),
+    [
+        ("drop", (Verdict.DROP, Reason.LANGUAGE_UNSUPPORTED)),
+        ("quarantine", (Verdict.QUARANTINE, Reason.LANGUAGE_UNSUPPORTED)),
+        ("keep", None),
+    ],
+)
+def test_an_unmeasurable_signal_is_what_the_rule_says(unmeasurable: str, expected: tuple[Verdict, Reason] | None):
+    tried = rule(signal="pair.alignment", lt=0.2, unmeasurable=unmeasurable)
+
+    assert outcome(tried, {"pair.alignment": None}, {"pair.alignment": Reason.LANGUAGE_UNSUPPORTED}) == expected
+
+
+def test_an_unmeasurable_word_is_what_the_rule_says():
+    tried = rule(signal="text.language", not_in=["en"])
+
+    found = outcome(tried, {"text.language": None}, {"text.language": Reason.SIGNAL_UNMEASURABLE})
+
+    assert found == (Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE)
+
+
+@pytest.mark.parametrize("comparison", [{"lt": 1}, {"gt": 1}, {"not_in": [1]}])
+def test_nan_is_unmeasurable_and_never_compared(comparison: dict[str, object]):
+    tried = rule(signal="image.entropy", **comparison)
+
+    assert outcome(tried, {"image.entropy": math.nan}) == (Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE)
+
+
+@pytest.mark.parametrize("comparison", [{"lt": 1}, {"gt": 1}, {"not_in": [1]}])
+def test_a_rule_on_a_signal_that_does_not_apply_passes(comparison: dict[str, object]):
+    assert outcome(rule(signal="image.entropy", **comparison), {"image.entropy": None}) is None
+
+
+SHORT = {"signal": "text.words", "lt": 2, "reason": "caption_too_short"}
+SPARED = SHORT | {
+    "unless": [{"signal": "text.language", "in": ["zh"]}, {"signal": "text.characters", "ge": 9}],
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "characters", "dropped"), [("en", 8, True), ("zh", 8, False), ("en", 9, False), ("zh", 9, False)]
+)
+def test_any_one_exception_spares_a_pair(language: str, characters: int, *, dropped: bool):
+    values: dict[str, SignalValue] = {"text.words": 1, "text.language": language, "text.characters": characters}
+
+    expected = (Verdict.DROP, Reason.CAPTION_TOO_SHORT) if dropped else None
+    assert outcome(rule(**SPARED), values) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "characters", "expected"),
+    [
+        (1, 8, (Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE)),  # it depends on the exception
+        (1, 9, None),  # the other exception spares it anyhow
+        (2, 8, None),  # the rule does not hold anyhow
+    ],
+)
+def test_an_unmeasurable_exception_counts_only_where_it_matters(
+    words: int, characters: int, expected: tuple[Verdict, Reason] | None
+):
+    values: dict[str, SignalValue] = {"text.words": words, "text.language": None, "text.characters": characters}
+
+    assert outcome(rule(**SPARED), values, {"text.language": Reason.SIGNAL_UNMEASURABLE}) == expected
+
+
+def test_an_exception_that_does_not_apply_spares_nothing():
+    values: dict[str, SignalValue] = {"text.words": 1, "text.language": None, "text.characters": 8}
+
+    assert outcome(rule(**SPARED), values) == (Verdict.DROP, Reason.CAPTION_TOO_SHORT)
+
+
+def test_names_the_first_rule_that_fails():
+    rules = [
+        rule(signal="image.width", lt=64, reason="image_too_small"),
+        rule(signal="image.height", lt=64, reason="image_too_small"),
+        rule(signal="image.entropy", lt=1, reason="low_information"),
+    ]
+    columns = Columns(
+        {"image.width": [64, 48, 64], "image.height": [64, 48, 48], "image.entropy": [0.5, 0.5, 7.0]}, [{}, {}, {}]
+    )
+
+    failures = first_failures(rules, columns, np.array([0, 1, 2]))
+
+    assert {pair: (failure.number, failure.reason) for pair, failure in failures.items()} == {
+        0: (3, Reason.LOW_INFORMATION),
+        1: (1, Reason.IMAGE_TOO_SMALL),
+        2: (2, Reason.IMAGE_TOO_SMALL),
+    }
+
+
+def test_judges_only_the_pairs_it_is_given():
+    columns = Columns({"image.width": [1, 1, 1]}, [{}, {}, {}])
+
+    assert list(first_failures([rule(signal="image.width", lt=64)], columns, np.array([1]))) == [1]
+
+
+def test_a_signal_that_was_not_scored_is_an_error_and_no_pass():
+    columns = Columns({"image.width": [1]}, [{}])
+
+    with pytest.raises(ConfigError, match=r"asks for image\.height, which was not scored"):
+        first_failures([rule(signal="image.height", lt=64)], columns, np.array([0]))
+
+
+def test_explains_comparison_threshold_unit_and_value():
+    columns = Columns({"text.words": [1], "text.language": ["en"], "text.characters": [3]}, [{}])
+    failure = Failure(4, Verdict.DROP, Reason.CAPTION_TOO_SHORT)
+
+    assert explain_failure(rule(**SPARED), failure, columns, 0) == (
+        "rule 4: text.words = 1; text.words < 2 [words], unless text.language in zh [ISO 639 code] "
+        "or text.characters ≥ 9 [characters] → drop (caption_too_short)"
+    )
+
+
+def test_explains_which_exception_could_not_be_measured():
+    columns = Columns({"text.words": [1], "text.language": [None], "text.characters": [3]}, [{}])
+    failure = Failure(4, Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE, "text.language")
+
+    explained = explain_failure(rule(**SHORT), failure, columns, 0)
+
+    assert explained == (
+        "rule 4: text.language is unmeasurable; text.words < 2 [words] → quarantine (signal_unmeasurable)"
+    )
