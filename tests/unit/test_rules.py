@@ -124,6 +124,13 @@ def test_an_unmeasurable_exception_counts_only_where_it_matters(
     assert outcome(rule(**SPARED), values, {"text.language": Reason.SIGNAL_UNMEASURABLE}) == expected
 
 
+def test_a_rule_that_may_go_untried_passes_on_an_unmeasurable_exception():
+    values: dict[str, SignalValue] = {"text.words": 1, "text.language": None, "text.characters": 8}
+    tolerant = rule(**SPARED, unmeasurable="keep")
+
+    assert outcome(tolerant, values, {"text.language": Reason.SIGNAL_UNMEASURABLE}) is None
+
+
 def test_an_exception_that_does_not_apply_spares_nothing():
     values: dict[str, SignalValue] = {"text.words": 1, "text.language": None, "text.characters": 8}
 
