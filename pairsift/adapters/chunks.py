@@ -69,6 +69,12 @@ def write_chunk(storage: Path, fingerprint: str, data: ChunkData) -> ChunkFile:
     return ChunkFile(uri, facts.sha256, facts.size, len(data.uids))
 
 
+def chunk_is_there(storage: Path, uri: str, size: int) -> bool:
+    """Say whether a ledgered chunk's file is in the storage folder with its size; its pages are checked on reading."""
+    path = storage / uri
+    return path.is_file() and path.stat().st_size == size
+
+
 def _is_whole(path: Path) -> bool:
     try:
         return read_chunk(path) is not None

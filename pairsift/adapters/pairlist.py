@@ -45,16 +45,28 @@ def write_pairs(path: Path, pairs: Iterable[IngestedPair]) -> PairList:
     count = 0
 
     def write(temporary: Path) -> None:
-        nonlocal count
+        nonlocal count  # the file is written by the callback of `write_durably`
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
             for batch in _batched(pairs):
                 writer.write_batch(_to_arrow(batch))
                 count += len(batch)
                 for pair in batch:
-                    digest.update(json.dumps([pair.uid, pair.key, pair.image_sha256]).encode())
+                    digest.update(_identity(pair))
 
     write_durably(path, write)
     return PairList(path, count, digest.hexdigest())
+
+
+def pairs_digest(pairs: Iterable[IngestedPair]) -> str:
+    """Hash the pairs as `write_pairs` does: sha256 over uid, key and image of each, in order; 64 hex digits."""
+    digest = hashlib.sha256()
+    for pair in pairs:
+        digest.update(_identity(pair))
+    return digest.hexdigest()
+
+
+def _identity(pair: IngestedPair) -> bytes:
+    return json.dumps([pair.uid, pair.key, pair.image_sha256]).encode()
 
 
 def iter_pairs(path: Path) -> Iterator[IngestedPair]:

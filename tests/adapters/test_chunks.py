@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pairsift.adapters.chunks import ChunkData, read_chunk, write_chunk
+from pairsift.adapters.chunks import ChunkData, chunk_is_there, read_chunk, write_chunk
 from pairsift.core.records import Reason, SignalValue
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ChunkDamagedError
@@ -99,6 +99,14 @@ def test_a_cut_file_is_damaged(tmp_path: Path, size: int):
 
     with pytest.raises(ChunkDamagedError, match="gone or damaged"):
         read_chunk(path)
+
+
+def test_a_ledgered_chunk_is_there_with_its_size_only(tmp_path: Path):
+    written = write_chunk(tmp_path, FINGERPRINT, chunk())
+
+    assert chunk_is_there(tmp_path, written.uri, written.size)
+    assert not chunk_is_there(tmp_path, written.uri, written.size + 1)
+    assert not chunk_is_there(tmp_path, "chunks/none.parquet", 0)
 
 
 def test_a_missing_file_is_damaged(tmp_path: Path):

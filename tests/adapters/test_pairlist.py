@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsift.adapters.pairlist import BATCH_PAIRS, iter_pairs, read_identities, read_pairs, write_pairs
+from pairsift.adapters.pairlist import BATCH_PAIRS, iter_pairs, pairs_digest, read_identities, read_pairs, write_pairs
 from pairsift.core.records import IngestedPair, Location
 
 COUNT = 2 * BATCH_PAIRS + 100
@@ -24,6 +24,7 @@ def test_what_is_written_is_read_in_order(tmp_path: Path):
     written = write_pairs(tmp_path / "pairs.arrow", iter(PAIRS))
 
     assert written.count == COUNT
+    assert written.digest == pairs_digest(PAIRS)
     assert list(iter_pairs(written.path)) == PAIRS
     assert read_identities(written.path) == [(p.uid, p.image_sha256) for p in PAIRS]
 

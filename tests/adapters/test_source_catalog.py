@@ -1,15 +1,17 @@
+import hashlib
 import io
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
 import pytest
 
-from pairsift.adapters.sources import open_source, read_bytes, read_partition
+from pairsift.adapters.sources import open_source, read_bytes, read_image, read_partition
 from pairsift.adapters.sources.patterns import expand_ranges
 from pairsift.config import IngestConfig
-from pairsift.core.records import Location, ReadPair
+from pairsift.core.records import IngestedPair, Location, ReadPair
 from pairsift.errors import SourceChangedError, SourceError
 
 
@@ -161,3 +163,16 @@ def test_a_file_that_became_shorter_or_is_gone_has_changed(tmp_path: Path, uri: 
         read_bytes(Location(name, 2, 4))
     with pytest.raises(SourceChangedError, match="is gone"):
         read_bytes(Location(f"{name}x", 0, 1))
+
+
+def test_an_image_is_read_again_only_if_it_is_the_same(tmp_path: Path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"before")
+    digest = hashlib.sha256(b"before").hexdigest()
+    pair = IngestedPair(0, "0" * 32, "a", Location(str(path), 0, 6), digest, None)
+
+    assert read_image(pair) == b"before"
+    assert read_image(replace(pair, image=None)) is None
+    path.write_bytes(b"after!")
+    with pytest.raises(SourceChangedError, match="the image of 'a' changed"):
+        read_image(pair)

@@ -1,5 +1,6 @@
 """The files of a source, local or behind fsspec: names, sizes, versions and bytes."""
 
+import hashlib
 import os
 import re
 import stat
@@ -12,7 +13,7 @@ from urllib.parse import quote, unquote_to_bytes
 import fsspec.core
 
 from pairsift.core.fingerprint import fingerprint
-from pairsift.core.records import Location
+from pairsift.core.records import IngestedPair, Location
 from pairsift.errors import SourceChangedError, SourceError
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
@@ -163,6 +164,18 @@ def read_bytes(location: Location) -> bytes:
             "the file became shorter since it was read first: run again"
         )
     return data
+
+
+def read_image(pair: IngestedPair) -> bytes | None:
+    """Read a pair's image again; SourceChangedError where it is not what was ingested."""
+    if pair.image is None:
+        return None
+    image = read_bytes(pair.image)
+    if hashlib.sha256(image).hexdigest() != pair.image_sha256:
+        raise SourceChangedError(
+            f"{pair.image.uri}: the image of {pair.key!r} changed since it was read first: run again"
+        )
+    return image
 
 
 def _read_range(location: Location) -> bytes:

@@ -1,0 +1,16 @@
+"""Writers: the files of an export."""
+
+from pairsift.adapters.exports.catalog import WRITERS, ExportedFile, export_folder, out_folder, write_export
+from pairsift.adapters.exports.manifest import write_manifest
+from pairsift.adapters.exports.request import ExportBatch, ExportRequest
+
+__all__ = [
+    "WRITERS",
+    "ExportBatch",
+    "ExportRequest",
+    "ExportedFile",
+    "export_folder",
+    "out_folder",
+    "write_export",
+    "write_manifest",
+]

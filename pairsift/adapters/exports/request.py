@@ -1,0 +1,40 @@
+"""What an export is made of."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pairsift.adapters.chunks import ChunkData
+from pairsift.core.deciding import Decision
+from pairsift.core.records import IngestedPair, Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExportBatch:
+    """One chunk's pairs, measurements and decisions, in the same order."""
+
+    pairs: Sequence[IngestedPair]
+    chunk: ChunkData
+    decisions: Sequence[Decision]
+
+    def kept(self) -> Iterator[int]:
+        """Number the kept pairs within the batch."""
+        return (n for n, decision in enumerate(self.decisions) if decision.verdict is Verdict.KEEP)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What to write, and where: files of one partition below `out`/`dataset`/`partition`.
+
+    `batches` is called once a file, so that one chunk is in memory at a time. `fingerprint` is the export's;
+    `models` are the fingerprints of the models by what they do.
+    """
+
+    out: str
+    dataset: str
+    partition: str
+    fingerprint: str
+    formats: Sequence[str]
+    batches: Callable[[], Iterable[ExportBatch]]
+    models: Mapping[str, str] = field(default_factory=dict)
+    policy: str = ""
+    policy_version: int = 0
