@@ -35,7 +35,7 @@ SIGNALS: tuple[Signal, ...] = (
            "Zauner, 2010; bit order of ImageHash"),
     Signal("text.characters", "int", "characters", "length of the cleaned caption"),
     Signal("text.words", "int", "words", "white-space separated words of the cleaned caption"),
-    Signal("text.language", "str", "ISO 639-1 code", "most probable language of the cleaned caption", "py3langid"),
+    Signal("text.language", "str", "ISO 639 code", "most probable language of the cleaned caption", "py3langid"),
     Signal("text.language_confidence", "float", "0–1", "probability of that language", "py3langid"),
     Signal("text.share_removed", "float", "0–1", "share of the raw caption's characters, white space apart, that cleaning removed"),
     Signal("text.filename_likeness", "float", "0–1", "share of the caption's non-space characters that stand in file names"),

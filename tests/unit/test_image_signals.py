@@ -1,0 +1,111 @@
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pairsift.core.image_signals import image_signals
+from pairsift.core.records import SignalValue
+from pairsift.core.signals import BY_NAME, IMAGE_SIGNALS
+from tests.unit.pictures import scene
+
+PYTHON_TYPES = {"int": int, "float": float, "str": str}
+
+
+def number(value: SignalValue) -> float:
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def bits_apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
+    hashes = [str(image_signals(picture)["image.phash"]) for picture in (one, other)]
+    return (int(hashes[0], 16) ^ int(hashes[1], 16)).bit_count()
+
+
+def recoded(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), dtype=np.uint8)
+
+
+def test_measures_every_image_signal_in_its_type():
+    signals = image_signals(scene(0))
+
+    assert sorted(signals) == sorted(IMAGE_SIGNALS)
+    assert [name for name, value in signals.items() if type(value) is not PYTHON_TYPES[BY_NAME[name].type]] == []
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio"), [((512, 400), 1.28), ((400, 512), 1.28), ((1, 1), 1.0), ((20, 9000), 450.0)]
+)
+def test_measures_the_size_of_any_picture(size: tuple[int, int], ratio: float):
+    signals = image_signals(np.zeros((size[1], size[0], 3), dtype=np.uint8))
+
+    assert (signals["image.width"], signals["image.height"]) == size
+    assert signals["image.aspect_ratio"] == pytest.approx(ratio)
+
+
+@pytest.mark.parametrize("level", [0, 51, 255])
+def test_a_flat_picture_has_brightness_only(level: int):
+    signals = image_signals(np.full((300, 400, 3), level, dtype=np.uint8))
+
+    assert signals["image.brightness"] == pytest.approx(level / 255)
+    assert [signals[f"image.{name}"] for name in ("contrast", "sharpness", "entropy")] == [0, 0, 0]
+
+
+def test_every_flat_picture_but_black_has_one_hash():
+    grey = [np.full((300, 400, 3), level, dtype=np.uint8) for level in (20, 77, 200)]
+
+    assert {image_signals(picture)["image.phash"] for picture in grey} == {"8000000000000000"}
+
+
+def test_half_black_half_white_has_contrast_one_half_and_entropy_one_bit():
+    picture = np.zeros((256, 256, 3), dtype=np.uint8)
+    picture[:, 128:] = 255
+
+    signals = image_signals(picture)
+
+    assert signals["image.brightness"] == pytest.approx(0.5)
+    assert signals["image.contrast"] == pytest.approx(0.5)
+    assert signals["image.entropy"] == pytest.approx(1.0)
+
+
+def test_sharpness_is_the_variance_of_the_laplacian():
+    picture = np.zeros((256, 256, 3), dtype=np.uint8)
+    picture[100, 100] = 10  # Laplacian: -40 there and 10 at its four neighbours
+
+    assert image_signals(picture)["image.sharpness"] == pytest.approx((40**2 + 4 * 10**2) / 256**2)
+
+
+def test_blurring_lowers_sharpness():
+    sharp = scene(1)
+    blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 4), dtype=np.uint8)
+
+    assert number(image_signals(blurred)["image.sharpness"]) < 0.1 * number(image_signals(sharp)["image.sharpness"])
+
+
+@pytest.mark.parametrize("size", [(1024, 800), (300, 234), (640, 640)])
+def test_resizing_changes_few_bits_of_the_hash(size: tuple[int, int]):
+    pictures = [scene(seed) for seed in range(8)]
+
+    assert max(bits_apart(picture, cv2.resize(picture, size).astype(np.uint8)) for picture in pictures) <= 4
+
+
+@pytest.mark.parametrize("quality", [95, 60, 30])
+def test_encoding_again_changes_few_bits_of_the_hash(quality: int):
+    pictures = [scene(seed) for seed in range(8)]
+
+    assert max(bits_apart(picture, recoded(picture, quality)) for picture in pictures) <= 4
+
+
+def test_different_pictures_differ_in_many_bits():
+    pictures = [scene(seed) for seed in range(8)]
+
+    assert min(bits_apart(pictures[0], other) for other in pictures[1:]) >= 10
+
+
+def test_the_hash_begins_with_the_lowest_row_of_frequencies():
+    # 1.5 periods are coefficient 3: across, bit 3 of the first row; downwards, the first bit of the fourth row.
+    wave = 128 + 100 * np.cos(np.pi * 3 * (np.arange(256) + 0.5) / 256)
+    picture = np.repeat(np.tile(np.rint(wave), (256, 1))[:, :, None], 3, axis=2).astype(np.uint8)
+
+    assert str(image_signals(picture)["image.phash"]).startswith("9")
+    assert str(image_signals(picture.swapaxes(0, 1).copy())["image.phash"]).startswith("80000080")
