@@ -34,5 +34,5 @@ async def curate_in_process(job: PartitionJob) -> PartitionOutcome:
         stop_attempts()
         raise
     if state.is_completed():
-        return state.result()
+        return await state.aresult()
     return PartitionOutcome(key=job.key, status="failed", error=state.message)

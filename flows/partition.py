@@ -1,4 +1,4 @@
-"""The flow of one partition: claim, ingest, then chunk by chunk preprocess and score, then threshold, export and commit."""
+"""The flow of one partition: claim, ingest, chunk by chunk preprocess and score, then threshold, export, commit."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from tasks.threshold import threshold_partition
 @flow(
     name="curate-partition",
     flow_run_name="{job.dataset}/{job.key}",
-    task_runner=ThreadPoolTaskRunner(max_workers=LANES + 1),
+    task_runner=ThreadPoolTaskRunner(max_workers=LANES + 1),  # type: ignore[arg-type] # generic in its future
     persist_result=False,
 )
 def curate_partition(job: PartitionJob) -> PartitionOutcome:
@@ -28,8 +28,8 @@ def curate_partition(job: PartitionJob) -> PartitionOutcome:
     claim = claim_partition(job)
     if isinstance(claim, PartitionOutcome):
         return claim
-    with held(claim, job) as attempt:
-        if claim.kind == "export":
+    with held(claim) as attempt:
+        if job.export_only:
             return export_again(job, claim)
         ingested = ingest_partition(job, claim)
         score_chunks(job, attempt, ingested)
@@ -45,7 +45,7 @@ def score_chunks(job: PartitionJob, attempt: Attempt, ingested: IngestedPartitio
         for chunk in unscored(ingested.chunks):
             attempt.check()
             prepared = preprocess_chunk.submit(job, ingested, chunk)
-            in_flight.append(score_chunk.submit(job, attempt.claim, prepared))
+            in_flight.append(score_chunk.submit(job, attempt.claim, prepared))  # type: ignore[call-overload] # a future
             if len(in_flight) > LANES:
                 in_flight.popleft().result()
         while in_flight:

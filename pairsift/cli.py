@@ -1,9 +1,11 @@
-"""The commands. Thin: each reads its options, calls the library, and prints a table or, with --json, one object."""
+"""The commands. Thin: each reads its options, calls the library, and prints tables or, with --json, one object."""
 
-import json
+import asyncio
+import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -20,16 +22,28 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
 database = typer.Typer(help="Look after Pairsift's own database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
-Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this data set.")]
+
+
+def main() -> None:
+    """Run a command; an error raised on purpose is one line on standard error and an exit code, no traceback."""
+    try:
+        app()
+    except UnusableInputError as error:
+        sys.stderr.write(f"pairsift: {error}\n")
+        raise SystemExit(EXIT_UNUSABLE) from None
+    except PairsiftError as error:
+        sys.stderr.write(f"pairsift: {error}\n")
+        raise SystemExit(EXIT_FAILED) from None
 
 
 @app.command(
-    epilog="Examples:\n\n"
+    epilog="**Examples**\n\n"
     "`pairsift run examples/sample/shards --dataset sample`\n\n"
     "`pairsift run 'shards/{00000..00099}.tar' --policy my-policy.yaml --out exports`\n\n"
     "`pairsift run examples/sample/shards --dataset sample --rerun-failed`"
@@ -37,20 +51,22 @@ Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this data s
 def run(
     source: Annotated[str, typer.Argument(help="Shards or a folder: path, glob, brace range or fsspec URL.")],
     dataset: Annotated[str | None, typer.Option(help="Name of the data set; by default from SOURCE.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file with how to measure, decide and export.")] = None,
-    policy: Annotated[str | None, typer.Option(help="A shipped policy's name or a policy file.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: how to measure, decide and export.")] = None,
+    policy: Annotated[str | None, typer.Option(help="A shipped policy's name, or a policy file.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Encoder that compares images and captions.")] = None,
     out: Annotated[str | None, typer.Option(help="Where exports go; by default exports/ in the storage.")] = None,
     partition: Annotated[list[str] | None, typer.Option(help="Only this partition; may be repeated.")] = None,
     source_format: Annotated[str, typer.Option("--format", help="auto, webdataset or folder.")] = "auto",
-    rerun_failed: Annotated[bool, typer.Option(help="Only what failed, was lost or interrupted.")] = False,
+    rerun_failed: Annotated[
+        bool, typer.Option("--rerun-failed", help="Only what failed, was lost or interrupted.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Curate SOURCE: measure every pair, decide, export what is kept. Run again, it goes on where it stopped."""
-    from pairsift import running
+    """Curate SOURCE: measure every pair, decide, export what is kept. The same command again goes on."""
+    from pairsift.console import render_run, show  # help must not wait for rich tables
 
     request = build_request(
-        config,
+        load_config(config) if config else RunConfig(),
         {"policy": policy, "encoder": encoder},
         {
             "source": source,
@@ -61,22 +77,134 @@ def run(
             "rerun_failed": rerun_failed,
         },
     )
-    summary = running.run(request, show_progress=not as_json)
-    show(summary, as_json, "run_summary")
+    summary = execute(request, progress=not as_json)
+    show(summary, as_json, render_run)
     if summary["failed"]:
         raise typer.Exit(EXIT_FAILED)
 
 
-def build_request(config: Path | None, choices: dict[str, str | None], fields: dict[str, Any]) -> RunRequest:
-    """Merge the config file with the options that override it; ConfigError says which option is wrong."""
-    base = load_config(config) if config else RunConfig()
+def build_request(config: RunConfig, choices: dict[str, str | None], fields: dict[str, Any]) -> RunRequest:
+    """Merge the config with the options that override it; ConfigError says which option is wrong."""
+    score = config.score.model_copy(update={"encoder": choices["encoder"] or config.score.encoder})
+    chosen = config.model_copy(update={"policy": choices["policy"] or config.policy, "score": score})
     try:
-        chosen = base.model_copy(
-            update={
-                "policy": choices["policy"] or base.policy,
-                "score": base.score.model_copy(update={"encoder": choices["encoder"] or base.score.encoder}),
-            }
-        )
         return RunRequest(config=chosen, **fields)
     except ValidationError as error:
         raise ConfigError(explain_validation("the command", error)) from error
+
+
+def execute(request: RunRequest, *, progress: bool) -> dict[str, Any]:
+    """Run the flow in this process, with progress in the terminal, and return its summary."""
+    # Prefect's own lines would tear the progress display; its server and the UI keep them.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    from contextlib import nullcontext
+
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # seconds
+
+    from flows.curate import curate  # seconds
+    from pairsift.core.naming import dataset_name
+    from pairsift.progress import progress_of  # SQLAlchemy
+
+    # In one process nobody watches heartbeats, and joining their thread costs a second a flow.
+    with (
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        progress_of(request.dataset or dataset_name(request.source)) if progress else nullcontext(),
+    ):
+        return asyncio.run(summary_of(curate, request))
+
+
+async def summary_of(curate: Any, request: RunRequest) -> dict[str, Any]:  # noqa: ANN401 - a Prefect flow, imported late
+    """Run the flow; what it raised is raised again, and its summary returned also where partitions failed."""
+    state = await curate(request, return_state=True)
+    result = await state.aresult(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    return dict(result)
+
+
+@app.command(epilog="**Example**\n\n`pairsift status --dataset sample`")
+def status(
+    dataset: Annotated[str | None, typer.Option(help="Only this data set.")] = None, as_json: Json = False
+) -> None:
+    """Show every partition: its state, its attempts, what was read and kept, and why it failed."""
+    from pairsift.adapters.store import queries  # SQLAlchemy takes a third of a second
+    from pairsift.console import render_status, show
+
+    show({"partitions": queries.status(opened_store(), dataset)}, as_json, render_status)
+
+
+@app.command(epilog="**Example**\n\n`pairsift explain 000000017`")
+def explain(
+    key_or_uid: Annotated[str, typer.Argument(metavar="KEY|UID", help="A pair's key in its source, or its uid.")],
+    as_json: Json = False,
+) -> None:
+    """Tell a pair's whole story: file and offset, hashes, every signal, models, policy and the rule that decided."""
+    from pairsift.adapters.stories import tell
+    from pairsift.console import render_explain, show
+
+    pairs = tell(opened_store(), key_or_uid)
+    if not pairs:
+        raise UnusableInputError(
+            f"no committed pair has the key or uid {key_or_uid!r}: `pairsift status` shows what is committed"
+        )
+    show({"pairs": pairs}, as_json, render_explain)
+
+
+@app.command(epilog="**Example**\n\n`pairsift check --repair`")
+def check(
+    repair: Annotated[bool, typer.Option("--repair", help="Rebuild manifests that differ from the database.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Prove that nothing is lost, doubled or damaged: every pair's verdict, every file's sha256, every manifest."""
+    from pairsift.adapters import checking
+    from pairsift.console import render_check, show
+    from pairsift.settings import Settings
+
+    result = checking.check(opened_store(), Settings().storage.absolute(), repair=repair)
+    show(asdict(result), as_json, render_check)
+    if result.problems:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(epilog="**Example**\n\n`pairsift policies --json`")
+def policies(as_json: Json = False) -> None:
+    """List the policies that come with Pairsift."""
+    from pairsift.adapters.policies import shipped_policies
+    from pairsift.console import render_policies, show
+
+    rows = [{**policy.model_dump(mode="json", by_alias=True), "sha256": policy.sha256} for policy in shipped_policies()]
+    show({"policies": rows}, as_json, render_policies)
+
+
+@database.command("upgrade", epilog="**Example**\n\n`pairsift db upgrade`")
+def upgrade_database(as_json: Json = False) -> None:
+    """Create the tables, or bring those of an older Pairsift up to date."""
+    from pairsift.adapters.store.engine import open_engine, upgrade
+    from pairsift.console import render_upgrade, show
+    from pairsift.settings import Settings
+
+    url = Settings().store_url
+    upgrade(url)
+    show({"database": open_engine(url).url.render_as_string(hide_password=True)}, as_json, render_upgrade)
+
+
+@app.command(epilog="**Example**\n\n`pairsift doctor`")
+def doctor(as_json: Json = False) -> None:
+    """Look at everything a run needs: database, storage, models, device, Prefect; say what to do where one is amiss."""
+    from pairsift.console import render_doctor, show
+    from pairsift.doctor import examine  # loads torch
+
+    checks = examine()
+    show({"checks": [asdict(found) for found in checks]}, as_json, render_doctor)
+    if any(found.state != "ok" for found in checks):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def opened_store() -> Any:  # noqa: ANN401 - an SQLAlchemy engine, imported late
+    """Open the database; StoreError where it is missing or of another version."""
+    from pairsift.adapters.store.engine import open_engine, require_current
+    from pairsift.settings import Settings
+
+    engine = open_engine(Settings().store_url)
+    require_current(engine)
+    return engine

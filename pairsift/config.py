@@ -63,7 +63,8 @@ class ScoreConfig(Model):
         "0–1 in a second pass of the classifier (half as fast).",
     )
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        default="auto", description="Images per forward pass; auto takes 8 on a CPU, 256 on CUDA."
+        default="auto",
+        description="Images per forward pass; auto takes 4 (float32) or 8 (bfloat16) on a CPU, 256 on CUDA.",
     )
 
 
@@ -109,7 +110,6 @@ class PartitionJob(Model):
     partition_id: int
     key: str
     dataset: str
-    format: str
     out: str
     config: RunConfig
     policy: str = Field(description="The policy's canonical text as registered, so that a worker needs no file.")
@@ -117,6 +117,8 @@ class PartitionJob(Model):
     input_fingerprint: str
     score_fingerprint: str
     decision_fingerprint: str
+    models: dict[str, str] = Field(description="Fingerprints of the models that measure, by name.")
+    export_only: bool = Field(default=False, description="The decision stands; only its files are made again.")
     run_id: str
 
 

@@ -1,26 +1,28 @@
-"""What a person sees in a terminal: tables of a run, its status and one pair's story. Captions are shown as text, never as markup."""
+"""What a person sees in a terminal: tables of runs, partitions and pairs; captions are text, never markup."""
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from pairsift.core.signals import SIGNALS
 
+Render = Callable[[Mapping[str, Any]], Sequence[RenderableType]]
 
-def show(value: Mapping[str, Any], as_json: bool, render: Any) -> None:
+
+def show(value: Mapping[str, Any], as_json: bool, render: Render) -> None:
     """Print `value` as one JSON object, or as `render` draws it."""
     if as_json:
         sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
         return
     console = Console()
     for part in render(value):
-        console.print(part)
+        console.print(part, highlight=False)
 
 
 def plain(value: object) -> Text:
@@ -45,14 +47,18 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     return drawn
 
 
-def render_run(summary: Mapping[str, Any]) -> list[Any]:
+def render_run(summary: Mapping[str, Any]) -> list[RenderableType]:
     """Draw what a run read, kept, dropped and quarantined, where it lies and what to look at next."""
     pairs, partitions = summary["pairs"], summary["partitions"]
     counts = [("read", pairs["read"]), ("kept", pairs["kept"])]
     counts += [("dropped", pairs["dropped"]), ("quarantined", pairs["quarantined"])]
     reasons = sorted(summary["reasons"].items(), key=lambda item: (-item[1], item[0]))
-    parts: list[Any] = [
-        table(f"Data set {summary['dataset']}", ("pairs", "count", "share"), [(*c, share(c[1], pairs["read"])) for c in counts]),
+    parts: list[RenderableType] = [
+        table(
+            f"Data set {summary['dataset']}",
+            ("pairs", "count", "share"),
+            [(*c, share(c[1], pairs["read"])) for c in counts],
+        ),
         table("Why pairs were not kept", ("reason", "count"), reasons),
         table("Partitions", ("state", "count"), [(state, count) for state, count in partitions.items()]),
     ]
@@ -89,15 +95,17 @@ def plain_line(line: str) -> Text:
     return Text(line, no_wrap=True, overflow="ignore")
 
 
-def render_status(status: Mapping[str, Any]) -> list[Any]:
+def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
     """Draw every partition with its state and counts."""
-    columns = ("dataset", "partition", "status", "attempt", "read", "kept", "dropped", "quarantined", "error")
-    return [table("Partitions", columns, [[row[column] for column in columns] for row in status["partitions"]])]
+    counts = ("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined")
+    columns = ("dataset", "partition", "status", "attempt", *counts, "error")
+    titles = [column.removeprefix("pairs_") for column in columns]
+    return [table("Partitions", titles, [[row[column] for column in columns] for row in status["partitions"]])]
 
 
-def render_explain(story: Mapping[str, Any]) -> list[Any]:
+def render_explain(story: Mapping[str, Any]) -> list[RenderableType]:
     """Draw one pair's whole story: where it came from, what was measured, by what, and why it was decided so."""
-    parts: list[Any] = []
+    parts: list[RenderableType] = []
     for pair in story["pairs"]:
         parts += [
             verdict_line(pair),
@@ -113,7 +121,9 @@ def verdict_line(pair: Mapping[str, Any]) -> Text:
     """Say in one line what was decided and why."""
     decision = pair["decision"]
     why = f": {decision['reason']}" if decision["reason"] else ""
-    return Text(f"Pair {pair['origin']['key']} of {pair['origin']['dataset']}: {decision['verdict']}{why}", style="bold")
+    return Text(
+        f"Pair {pair['origin']['key']} of {pair['origin']['dataset']}: {decision['verdict']}{why}", style="bold"
+    )
 
 
 def signal_rows(pair: Mapping[str, Any]) -> list[tuple[object, ...]]:
@@ -122,20 +132,36 @@ def signal_rows(pair: Mapping[str, Any]) -> list[tuple[object, ...]]:
     return [(s.name, values.get(s.name), s.unit, unmeasurable.get(s.name, "")) for s in SIGNALS]
 
 
-def render_check(result: Mapping[str, Any]) -> list[Any]:
+def render_check(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw what was checked and what is wrong."""
-    parts: list[Any] = [table("Checked", ("what", "count"), list(result["checked"].items()))]
+    parts: list[RenderableType] = [table("Checked", ("what", "count"), list(result["checked"].items()))]
     if result["problems"]:
         return [*parts, table("Problems", ("what", "where"), [(p["problem"], p["where"]) for p in result["problems"]])]
     return [*parts, Text("Nothing is lost, doubled or damaged.")]
 
 
-def render_policies(result: Mapping[str, Any]) -> list[Any]:
+def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the policies that are shipped."""
-    columns = ("name", "version", "select", "sha256", "description")
-    return [table("Policies", columns, [[row[column] for column in columns] for row in result["policies"]])]
+    rows = [
+        (row["name"], row["version"], len(row["rules"]), selection(row["select"]), row["description"])
+        for row in result["policies"]
+    ]
+    return [table("Policies", ("name", "version", "rules", "select", "description"), rows)]
 
 
-def render_doctor(result: Mapping[str, Any]) -> list[Any]:
+def selection(select: Mapping[str, Any]) -> str:
+    """Write a policy's selection in one line."""
+    settings = [f"{name} {value}" for name, value in select.items() if name not in ("method", "unmeasurable")]
+    return " ".join([select["method"], *settings])
+
+
+def render_doctor(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the state of everything a run needs."""
-    return [table("Doctor", ("what", "state", "detail"), [(c["what"], c["state"], c["detail"]) for c in result["checks"]])]
+    return [
+        table("Doctor", ("what", "state", "detail"), [(c["what"], c["state"], c["detail"]) for c in result["checks"]])
+    ]
+
+
+def render_upgrade(result: Mapping[str, Any]) -> list[RenderableType]:
+    """Say that the database is up to date."""
+    return [plain_line(f"up to date: {result['database']}")]

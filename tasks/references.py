@@ -44,8 +44,7 @@ class PreparedChunk:
 class DecidedPartition:
     """A partition's verdicts in local scratch."""
 
-    decisions: str
-    calibration: str | None
+    decided: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,48 @@ import os
 from pathlib import Path
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from pairsift.adapters.chunks import ChunkData, write_chunk
-from pairsift.adapters.pairlist import read_identities
 from pairsift.adapters.scratch import PreparedPairs, read_prepared, remove_prepared
-from pairsift.adapters.store import ChunkRow, Claim, open_engine, record_chunk
+from pairsift.adapters.store.protocol import record_chunk
+from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
 from pairsift.core.measuring import encodable_caption, merge
+from pairsift.models.device import limit_threads
 from pairsift.models.encoder import load_encoder
-from pairsift.settings import Settings
 from tasks.references import PreparedChunk
-from tasks.retrying import RETRIES, RETRY_DELAYS_S, retry_if_transient
+from tasks.retrying import STAGE
+from tasks.workplace import storage, store
+
+LANES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""Chunks scored at once on a CPU: one a core, each on one thread, which costs least and gives the same bytes on any
+number of cores."""
+
+
+@task(task_run_name="score {prepared.chunk.number}", **STAGE)
+def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> None:
+    """Measure a chunk with the encoder; its file is durable before the ledger names it."""
+    pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
+    data = measure(job.config.score, read_prepared(pixels, measurements))
+    file = write_chunk(storage(), prepared.chunk.fingerprint, data)
+    row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows)
+    record_chunk(store(), claim, row)
+    remove_prepared(pixels, measurements)
+
+
+def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:
+    """Run the encoder over a chunk and join its signals with those of preprocessing."""
+    if config.device == "cpu":
+        limit_threads(1)
+    captions = [encodable_caption(*pair) for pair in zip(prepared.captions, prepared.measurements, strict=True)]
+    scores = load_encoder(config).score(prepared.pixels, prepared.image_rows, captions)
+    table = merge(prepared.measurements, {name: values.tolist() for name, values in scores.signals.items()})
+    return ChunkData(
+        uids=prepared.uids,
+        captions=prepared.captions,
+        signals=table.signals,
+        unmeasurable=table.unmeasurable,
+        image_embedding=scores.image_embedding,
+        text_embedding=scores.text_embedding,
+        fused_embedding=scores.fused_embedding,
+    )

@@ -3,14 +3,17 @@
 import json
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsift.core.calibration import CalibrationSummary
+from pairsift.core.deciding import Decision, PartitionDecision
 from pairsift.core.preprocessing import Prepared
-from pairsift.core.records import Measurement, Reason
+from pairsift.core.records import Measurement, Reason, Verdict
 
 PIXELS_SHAPE = (224, 224, 3)
 
@@ -19,6 +22,7 @@ PIXELS_SHAPE = (224, 224, 3)
 class PreparedPairs:
     """A chunk's n prepared pairs; `pixels` (m, 224, 224, 3) of the readable images, `image_rows` (m,) their pairs."""
 
+    uids: list[str]
     pixels: NDArray[np.uint8]
     image_rows: NDArray[np.int64]
     captions: list[str | None]
@@ -42,17 +46,17 @@ def remove_scratch(storage: Path, partition_id: int, fence: int) -> None:
     shutil.rmtree(partition / str(fence), ignore_errors=True)
 
 
-def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[Prepared], count: int) -> None:
-    """Write a chunk of `count` prepared pairs, one pair in memory at a time."""
-    images = np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=(count, *PIXELS_SHAPE))  # type: ignore[no-untyped-call]
+def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[tuple[str, Prepared]], count: int) -> None:
+    """Write a chunk of `count` prepared pairs, each with its uid; one pair is in memory at a time."""
+    images = np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=(count, *PIXELS_SHAPE))
     rows: list[dict[str, object]] = []
     readable = 0
-    for pair in prepared:
+    for uid, pair in prepared:
         if pair.pixels is not None:
             images[readable] = pair.pixels
             readable += 1
         measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
-        rows.append({"image": pair.pixels is not None, "caption": pair.caption, **measured})
+        rows.append({"uid": uid, "image": pair.pixels is not None, "caption": pair.caption, **measured})
     images.flush()
     measurements.write_text(json.dumps(rows), encoding="utf-8")
 
@@ -62,6 +66,7 @@ def read_prepared(pixels: Path, measurements: Path) -> PreparedPairs:
     rows = json.loads(measurements.read_text(encoding="utf-8"))
     image_rows = np.array([i for i, row in enumerate(rows) if row["image"]], np.int64)
     return PreparedPairs(
+        uids=[row["uid"] for row in rows],
         pixels=np.load(pixels, mmap_mode="r")[: len(image_rows)],
         image_rows=image_rows,
         captions=[row["caption"] for row in rows],
@@ -73,6 +78,25 @@ def remove_prepared(pixels: Path, measurements: Path) -> None:
     """Remove a chunk's scratch once it is scored."""
     pixels.unlink(missing_ok=True)
     measurements.unlink(missing_ok=True)
+
+
+def write_decided(path: Path, decided: PartitionDecision) -> None:
+    """Write a partition's decisions and their calibration."""
+    path.write_text(json.dumps(asdict(decided)), encoding="utf-8")
+
+
+def read_decided(path: Path) -> PartitionDecision:
+    """Read a partition's decisions and their calibration."""
+    decided = json.loads(path.read_text(encoding="utf-8"))
+    calibration = decided["calibration"]
+    return PartitionDecision(
+        decisions=[_decision(**row) for row in decided["decisions"]],
+        calibration=None if calibration is None else CalibrationSummary(**calibration),
+    )
+
+
+def _decision(verdict: str, reason: str | None, **measured: Any) -> Decision:  # noqa: ANN401 - JSON
+    return Decision(Verdict(verdict), None if reason is None else Reason(reason), **measured)
 
 
 def _measurement(values: dict[str, float | int | str | None], unmeasurable: dict[str, str]) -> Measurement:

@@ -24,6 +24,6 @@ def decision_fingerprint(score_fingerprint: str, calibration: str, policy: str) 
     return fingerprint({"score": score_fingerprint, "calibration": calibration, "policy": policy})
 
 
-def export_fingerprint(decision: str, formats: Sequence[str], chunks: Sequence[str], keys: str) -> str:
-    """Identify an export: the decision, what is written, the chunks' fingerprints and a digest of the pairs' keys."""
-    return fingerprint({"decision": decision, "formats": sorted(formats), "chunks": list(chunks), "keys": keys})
+def export_fingerprint(decision: str, formats: Sequence[str], pairs: str) -> str:
+    """Identify an export: the decision, what is written, and the digest of the pairs' uids, keys and images."""
+    return fingerprint({"decision": decision, "formats": sorted(formats), "pairs": pairs})

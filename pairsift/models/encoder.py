@@ -8,7 +8,7 @@ from pairsift.core.records import Cleaner
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.conse import NAME, ConseSource, find_conse, load_conse
 from pairsift.models.device import resolve
-from pairsift.models.scores import Encoder
+from pairsift.models.scores import Encoder, ModelCard
 
 _loaded: dict[ScoreConfig, Encoder] = {}
 _loading = Lock()
@@ -24,6 +24,12 @@ def load_encoder(config: ScoreConfig) -> Encoder:
         if resolved not in _loaded:
             _loaded[resolved] = load_conse(_find(resolved), resolved)
         return _loaded[resolved]
+
+
+def model_cards(config: ScoreConfig) -> tuple[ModelCard, ...]:
+    """Name the encoder and its parts with their fingerprints, for the ledger; builds no net."""
+    source = _find(resolve(config))
+    return (ModelCard(config.encoder, source.fingerprint), *source.cards)
 
 
 def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner: Cleaner) -> str:

@@ -19,8 +19,10 @@ from pairsift.models.files import digest_file
 MINILM = "all-MiniLM-L6-v2"
 BUCKETS = (8, 12, 16, 24, 32, 64, 128, 256)
 """Token counts that captions are padded to; a longer caption is cut to the last."""
+_LEAST_TOKENS = 512
+"""Tokens of a text pass: fewer cost more each, more are wasted on the last pass of a bucket."""
 _TOKENS_PER_IMAGE = 64
-"""Tokens of a text pass for each image of an image pass: 512 on a CPU."""
+"""Tokens of a text pass for each image of a large image pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ class SentenceEncoder:
     def encode(self, captions: Sequence[str]) -> Iterator[SentenceBatch]:
         """Encode captions in batches whose shape depends on nothing but a caption's own length."""
         encoded = [encoding.ids for encoding in self.tokenizer.encode_batch(list(captions))]
+        tokens = max(_LEAST_TOKENS, self.batch_size * _TOKENS_PER_IMAGE)
         for bucket, members in _buckets(encoded).items():
-            rows = max(2, self.batch_size * _TOKENS_PER_IMAGE // bucket)
+            rows = tokens // bucket
             for start in range(0, len(members), rows):
                 chosen = members[start : start + rows]
                 yield self._encode_batch(chosen, [encoded[member] for member in chosen], (rows, bucket))

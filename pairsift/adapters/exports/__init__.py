@@ -1,7 +1,7 @@
 """Writers: the files of an export."""
 
 from pairsift.adapters.exports.catalog import WRITERS, ExportedFile, export_folder, out_folder, write_export
-from pairsift.adapters.exports.manifest import write_manifest
+from pairsift.adapters.exports.manifest import manifest_is_current, write_manifest
 from pairsift.adapters.exports.request import ExportBatch, ExportRequest
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "ExportRequest",
     "ExportedFile",
     "export_folder",
+    "manifest_is_current",
     "out_folder",
     "write_export",
     "write_manifest",

@@ -16,11 +16,23 @@ def write_manifest(out: str, dataset: str, files: Iterable[ActiveExport]) -> Pat
 
     Paths in it are relative to it, so that a folder of exports can be moved and compared.
     """
+    path = dataset_folder(out, dataset) / MANIFEST
+    text = manifest_text(out, dataset, files)
+    write_durably(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return path
+
+
+def manifest_is_current(out: str, dataset: str, files: Iterable[ActiveExport]) -> bool:
+    """Say whether the manifest is there and lists exactly these files."""
+    path = dataset_folder(out, dataset) / MANIFEST
+    return path.is_file() and path.read_text(encoding="utf-8") == manifest_text(out, dataset, files)
+
+
+def manifest_text(out: str, dataset: str, files: Iterable[ActiveExport]) -> str:
+    """Describe the files as the manifest does: JSON, sorted."""
     folder = dataset_folder(out, dataset)
     described = sorted((_describe(file, folder) for file in files), key=lambda file: str(file["path"]))
-    text = json.dumps({"dataset": dataset, "files": described}, indent=2, sort_keys=True) + "\n"
-    write_durably(folder / MANIFEST, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    return folder / MANIFEST
+    return json.dumps({"dataset": dataset, "files": described}, indent=2, sort_keys=True) + "\n"
 
 
 def _describe(file: ActiveExport, folder: Path) -> dict[str, str | int]:

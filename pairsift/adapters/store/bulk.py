@@ -60,7 +60,8 @@ def _refuse_unstorable(table: Table, columns: Sequence[str], row: tuple[object, 
     if strange and not all(issubclass(kind, str) for kind in strange):
         raise TypeError(f"a row for {table.name} holds {strange}, expected plain Python values: {row!r:.300}")
     if any(value != value for value in row):  # noqa: PLR0124 - only NaN differs from itself
-        raise ValueError(f"a row for {table.name} holds NaN: {dict(zip(columns, row, strict=True))!r:.300}")
+        nan = [name for name, value in zip(columns, row, strict=True) if value != value]  # noqa: PLR0124 - as above
+        raise ValueError(f"a row for {table.name} holds NaN in {', '.join(nan)}: {row!r:.300}")
 
 
 def _insert_sqlite(

@@ -45,7 +45,7 @@ def open_engine(url: str, clock: Clock | None = None) -> Engine:
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # Not chained: the original repeats the URL, and with it a password.
         raise StoreError("the database URL cannot be read; expected sqlite:///PATH or postgresql://…") from None
     if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
@@ -127,6 +127,19 @@ def upgrade(url: str) -> None:
             drop_views(connection)
             command.upgrade(alembic_config(connection), "head")
             create_views(connection)
+    finally:
+        engine.dispose()
+
+
+def prepare(url: str) -> None:
+    """Create the schema in an empty database; refuse one of another version, or an unreachable one (StoreError)."""
+    engine = open_engine(url)
+    try:
+        with _reached(engine), engine.connect() as connection:
+            empty = MigrationContext.configure(connection).get_current_revision() is None
+        if empty:
+            upgrade(url)
+        require_current(engine)
     finally:
         engine.dispose()
 

@@ -185,6 +185,19 @@ def active_exports(engine: Engine, dataset_name: str, out_uri: str) -> list[Acti
         return [ActiveExport(*row) for row in connection.execute(query)]
 
 
+def export_places(engine: Engine) -> list[tuple[str, str]]:
+    """List every data set and output that committed attempts have files at: one manifest each."""
+    query = (
+        select(dataset.c.name, export.c.out_uri)
+        .join(partition, partition.c.dataset_id == dataset.c.id)
+        .join(export, export.c.attempt_id == partition.c.committed_attempt_id)
+        .distinct()
+        .order_by(dataset.c.name, export.c.out_uri)
+    )
+    with engine.connect() as connection:
+        return list(connection.execute(query).tuples())
+
+
 def conservation(engine: Engine) -> list[AttemptAccount]:
     """Hold every committed attempt's counts against its rows, for `pairsift check`."""
     query = (

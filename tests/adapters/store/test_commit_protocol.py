@@ -43,7 +43,6 @@ from tests.adapters.store.lives import (
     score_rows,
 )
 
-
 DONE_REQUEST = replace(REQUEST, decision_fingerprint="decision-0")
 """What `live(…, dropped=0)` commits."""
 

@@ -1,0 +1,66 @@
+"""Proves from the store and the files that nothing is lost, doubled or damaged."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from pairsift.adapters.durable import file_facts
+from pairsift.adapters.exports import manifest_is_current
+from pairsift.adapters.manifests import rebuild_manifest
+from pairsift.adapters.store.queries import active_exports, conservation, export_places, stored_files
+from pairsift.adapters.store.rows import StoredFile
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as the store says."""
+
+    problem: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """How much was checked, and what is wrong."""
+
+    checked: dict[str, int]
+    problems: list[Problem]
+
+
+def check(engine: Engine, storage: Path, *, repair: bool) -> CheckResult:
+    """Check every committed attempt's conservation, every promised file's sha256, and every manifest.
+
+    `repair` rebuilds manifests that differ from the store; nothing else is ever changed.
+    """
+    accounts = conservation(engine)
+    files = stored_files(engine)
+    places = export_places(engine)
+    problems = [
+        Problem("the pairs read are not exactly those kept, dropped and quarantined", f"{a.dataset}/{a.partition}")
+        for a in accounts
+        if not a.holds
+    ]
+    problems += [problem for file in files for problem in _check_file(file, storage)]
+    problems += [problem for place in places for problem in _check_manifest(engine, *place, repair=repair)]
+    checked = {"committed partitions": len(accounts), "pairs": sum(account.said.read for account in accounts)}
+    return CheckResult(checked | {"files": len(files), "manifests": len(places)}, problems)
+
+
+def _check_file(file: StoredFile, storage: Path) -> Iterator[Problem]:
+    path = storage / file.uri if file.kind == "chunk" else Path(file.uri)
+    where = f"{file.kind} {path} of {file.dataset}/{file.partition}"
+    if not path.is_file():
+        yield Problem("the file is gone: run the source again, it is made anew", where)
+    elif file_facts(path).sha256 != file.sha256:
+        yield Problem("the file's bytes have changed: remove it and run the source again", where)
+
+
+def _check_manifest(engine: Engine, dataset: str, out: str, *, repair: bool) -> Iterator[Problem]:
+    if manifest_is_current(out, dataset, active_exports(engine, dataset, out)):
+        return
+    if repair:
+        rebuild_manifest(engine, dataset, out)
+        return
+    yield Problem("the manifest is not what is committed: `pairsift check --repair` rebuilds it", f"{out}/{dataset}")

@@ -1,0 +1,126 @@
+"""A partition's results, joined chunk by chunk: what is decided on, exported and committed."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pairsift.adapters.chunks import ChunkData, chunk_uri, read_chunk
+from pairsift.adapters.exports import ExportBatch
+from pairsift.adapters.pairlist import read_pairs
+from pairsift.adapters.store.rows import Counts
+from pairsift.core.captions import display_text
+from pairsift.core.deciding import Decision, PairTable
+from pairsift.core.records import IngestedPair, Location, Reason, Verdict
+from pairsift.core.signals import SIGNALS
+
+Row = tuple[object, ...]
+Measured = tuple[list[IngestedPair], ChunkData]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFiles:
+    """Where a partition's pair list and chunk files lie; `chunks` are the chunks' fingerprints, in order."""
+
+    storage: Path
+    pair_list: Path
+    chunks: Sequence[str]
+
+    def measured(self, *, embeddings: bool = True) -> Iterator[Measured]:
+        """Read the pairs and measurements of one chunk after the other."""
+        start = 0
+        for fingerprint in self.chunks:
+            chunk = read_chunk(self.storage / chunk_uri(fingerprint), embeddings=embeddings)
+            stop = start + len(chunk.uids)
+            yield read_pairs(self.pair_list, start, stop), chunk
+            start = stop
+
+
+def stored_measured(storage: Path, chunks: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[Measured]:
+    """Do as `PartitionFiles.measured` with a committed attempt's chunk files and its rows in the store."""
+    remaining = iter(rows)
+    for fingerprint in chunks:
+        chunk = read_chunk(storage / chunk_uri(fingerprint))
+        yield [stored_pair(row) for row in islice(remaining, len(chunk.uids))], chunk
+
+
+def pair_table(measured: Iterable[Measured]) -> PairTable:
+    """Put all chunks into the one table that is decided on: a partition's signals and embeddings are in memory."""
+    pairs: list[IngestedPair] = []
+    chunks: list[ChunkData] = []
+    for chunk_pairs, chunk in measured:
+        pairs += chunk_pairs
+        chunks.append(chunk)
+    return PairTable(
+        uids=[pair.uid for pair in pairs],
+        image_sha256=[pair.image_sha256 for pair in pairs],
+        captions=[caption for chunk in chunks for caption in chunk.captions],
+        signals={s.name: [value for chunk in chunks for value in chunk.signals[s.name]] for s in SIGNALS},
+        unmeasurable=[reasons for chunk in chunks for reasons in chunk.unmeasurable],
+        image_embedding=np.concatenate([chunk.image_embedding for chunk in chunks]).astype(np.float32),
+        text_embedding=np.concatenate([chunk.text_embedding for chunk in chunks]).astype(np.float32),
+    )
+
+
+def join_decisions(measured: Iterable[Measured], decisions: Iterable[Decision]) -> Iterator[ExportBatch]:
+    """Give every chunk its share of the decisions."""
+    remaining = iter(decisions)
+    for pairs, chunk in measured:
+        yield ExportBatch(pairs, chunk, list(islice(remaining, len(pairs))))
+
+
+def pair_rows(measured: Iterable[Measured]) -> Iterator[Row]:
+    """Make the rows of the table `pair`, in the order of PAIR_COLUMNS."""
+    for pairs, chunk in measured:
+        for pair, caption in zip(pairs, chunk.captions, strict=True):
+            where = (None, None, None) if pair.image is None else (pair.image.uri, pair.image.offset, pair.image.size)
+            identity = (pair.ordinal, pair.key, pair.uid, pair.source_uid)
+            yield (*identity, *where, pair.image_sha256, display_text(pair.raw_caption), caption)
+
+
+def score_rows(measured: Iterable[Measured]) -> Iterator[Row]:
+    """Make the rows of the table `score`, in the order of SCORE_COLUMNS."""
+    for pairs, chunk in measured:
+        columns = [chunk.signals[signal.name] for signal in SIGNALS]
+        for pair, values, reasons in zip(pairs, zip(*columns, strict=True), chunk.unmeasurable, strict=True):
+            yield (pair.ordinal, *values, dict(reasons), {})
+
+
+def decision_rows(decisions: Iterable[Decision]) -> Iterator[Row]:
+    """Make the rows of the table `decision`, in the order of DECISION_COLUMNS."""
+    for ordinal, made in enumerate(decisions):
+        calibrated = (made.alignment_z, made.alignment_p, made.alignment_q)
+        yield (ordinal, *calibrated, made.verdict, made.reason, made.rank, made.multiplicity)
+
+
+def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
+    """Read decisions back from the store's rows."""
+    for row in rows:
+        reason = None if row["reason"] is None else Reason(row["reason"])
+        calibrated = (row["alignment_z"], row["alignment_p"], row["alignment_q"])
+        yield Decision(Verdict(row["verdict"]), reason, *calibrated, row["rank"], row["multiplicity"])
+
+
+def stored_pair(row: Mapping[str, Any]) -> IngestedPair:
+    """Read a pair back from its row in the store; the raw caption's bytes are not there."""
+    has_image = row["source_uri"] is not None
+    return IngestedPair(
+        ordinal=row["ordinal"],
+        uid=row["uid"],
+        key=row["key"],
+        image=Location(row["source_uri"], row["byte_offset"], row["byte_size"]) if has_image else None,
+        image_sha256=row["image_sha256"],
+        raw_caption=None,
+        source_uid=row["source_uid"],
+    )
+
+
+def count_verdicts(decisions: Sequence[Decision]) -> Counts:
+    """Count the pairs by verdict."""
+    by_verdict = Counter(made.verdict for made in decisions)
+    verdicts = (by_verdict[Verdict.KEEP], by_verdict[Verdict.DROP], by_verdict[Verdict.QUARANTINE])
+    return Counts(len(decisions), *verdicts)

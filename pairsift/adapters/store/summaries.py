@@ -1,0 +1,99 @@
+"""What a run reports: verdicts and reasons of the partitions it covers, and how far those at work are."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, Select, and_, func, select
+
+from pairsift.adapters.store.rows import Counts
+from pairsift.adapters.store.tables import attempt, chunk, dataset, decision, pair, partition
+from pairsift.core.records import Verdict
+
+IDS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictSummary:
+    """Verdicts and reasons of some partitions' committed attempts; `example` is the key of a dropped pair."""
+
+    counts: Counts
+    reasons: dict[str, int]
+    example: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt at a partition is: pairs it scored so far, and once it committed, its counts."""
+
+    attempt: int
+    partition: str
+    status: str
+    scored: int
+    read: int | None
+    kept: int | None
+    quarantined: int | None
+
+
+def summarise(engine: Engine, partition_ids: Sequence[int]) -> VerdictSummary:
+    """Count the verdicts and reasons of what stands committed in these partitions."""
+    verdicts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    example: str | None = None
+    with engine.connect() as connection:
+        for ids in _batches(partition_ids):
+            for verdict, reason, count, key in connection.execute(_reasons_of(ids)):
+                verdicts[verdict] += count
+                if reason is not None:
+                    reasons[reason] += count
+                if verdict == Verdict.DROP:
+                    example = example or key
+    by_verdict = (verdicts[Verdict.KEEP], verdicts[Verdict.DROP], verdicts[Verdict.QUARANTINE])
+    return VerdictSummary(Counts(verdicts.total(), *by_verdict), dict(reasons), example)
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))
+
+
+def _reasons_of(partition_ids: Sequence[int]) -> Select[tuple[str, str | None, int, str]]:
+    return (
+        select(decision.c.verdict, decision.c.reason, func.count(), func.min(pair.c.key))
+        .select_from(partition)
+        .join(attempt, attempt.c.id == partition.c.committed_attempt_id)
+        .join(
+            decision,
+            and_(decision.c.attempt_id == attempt.c.id, decision.c.decision_set_id == attempt.c.decision_set_id),
+        )
+        .join(pair, and_(pair.c.attempt_id == attempt.c.id, pair.c.ordinal == decision.c.ordinal))
+        .where(partition.c.id.in_(partition_ids))
+        .group_by(decision.c.verdict, decision.c.reason)
+        .order_by(decision.c.verdict, decision.c.reason)
+    )
+
+
+def progress(engine: Engine, dataset_name: str) -> list[Progress]:
+    """Tell how far the partitions are that the last attempts worked on, the latest last."""
+    scored = (
+        select(func.coalesce(func.sum(chunk.c.rows), 0))
+        .where(chunk.c.attempt_id == attempt.c.id)
+        .correlate(attempt)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            attempt.c.id,
+            partition.c.key,
+            partition.c.status,
+            scored,
+            attempt.c.n_read,
+            attempt.c.n_kept,
+            attempt.c.n_quarantined,
+        )
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+        .join(attempt, and_(attempt.c.partition_id == partition.c.id, attempt.c.number == partition.c.fence))
+        .where(dataset.c.name == dataset_name)
+        .order_by(attempt.c.id)
+    )
+    with engine.connect() as connection:
+        return [Progress(*row) for row in connection.execute(query)]

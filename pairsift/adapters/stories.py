@@ -1,0 +1,58 @@
+"""The whole story of one pair, put together from the store for `pairsift explain`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine
+
+from pairsift.adapters.store.queries import find_pairs
+from pairsift.core.deciding import explain_rule
+from pairsift.core.policy import Policy
+from pairsift.core.records import Reason
+from pairsift.core.signals import SIGNALS
+
+ORIGIN = (
+    "dataset", "partition", "key", "uid", "source_uid", "source_uri", "byte_offset", "byte_size", "image_sha256",
+    "raw_caption", "caption",
+)  # fmt: skip
+DECISION = (
+    "verdict", "reason", "policy", "policy_version", "pair_alignment_z", "pair_alignment_p", "pair_alignment_q",
+    "rank", "export_uri", "export_row",
+)  # fmt: skip
+ATTEMPT = (
+    "number", "started_at", "ended_at", "host", "flow_run_id", "device", "dtype", "score_fingerprint",
+    "decision_fingerprint", "config_hash",
+)  # fmt: skip
+
+
+def tell(engine: Engine, key_or_uid: str) -> list[dict[str, Any]]:
+    """Tell of every committed pair of this key or uid where it came from, what was measured, and why it was decided."""
+    return [_story(row) for row in find_pairs(engine, key_or_uid)]
+
+
+def _story(row: Mapping[str, Any]) -> dict[str, Any]:
+    reasons = {name: Reason(reason) for name, reason in row["unmeasurable"].items()}
+    values = {signal.name: row[signal.column] for signal in SIGNALS}
+    policy = Policy.model_validate_json(row["policy_text"])
+    attempt = row["attempt_record"]
+    return {
+        "origin": {name: row[name] for name in ORIGIN},
+        "signals": {name: value for name, value in values.items() if value is not None},
+        "unmeasurable": reasons,
+        "decision": {name: row[name] for name in DECISION}
+        | {"rule": explain_rule(policy, values, reasons) or _after_rules(row, policy)},
+        "provenance": {name: attempt[name] for name in ATTEMPT}
+        | {f"model {model['name']}": model["fingerprint"] for model in row["models"]}
+        | {f"version of {name}": version for name, version in attempt["versions"].items()}
+        | {"policy sha256": policy.sha256}
+        | {"calibration": (row["calibration"] or {}).get("fingerprint")},
+    }
+
+
+def _after_rules(row: Mapping[str, Any], policy: Policy) -> str:
+    """Tell how a pair fared that passed all rules."""
+    if row["reason"] == Reason.EXACT_DUPLICATE:
+        return "another pair of the partition has the same image and caption"
+    settings = policy.select.model_dump(exclude={"method", "unmeasurable"}, by_alias=True)
+    asked = ", ".join(f"{name} {value}" for name, value in settings.items())
+    return f"passed all {len(policy.rules)} rules; select {policy.select.method} ({asked}) → {row['verdict']}"

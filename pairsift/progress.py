@@ -1,0 +1,64 @@
+"""The progress display of a run: one line a partition, read from the store, so that it does not matter who works."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from pairsift.adapters.store.engine import open_engine
+from pairsift.adapters.store.summaries import Progress, progress
+from pairsift.console import plain, share
+from pairsift.settings import Settings
+
+REFRESH_PER_S = 2.0
+SHOWN_PARTITIONS = 12
+
+
+@contextmanager
+def progress_of(dataset: str) -> Iterator[None]:
+    """Show on standard error, while the block runs, how far the partitions are that were begun since it started."""
+    display = ProgressDisplay(open_engine(Settings().store_url), dataset)
+    console = Console(stderr=True)
+    with Live(get_renderable=display.draw, console=console, refresh_per_second=REFRESH_PER_S, transient=True):
+        yield
+
+
+class ProgressDisplay:
+    """Draws what the store says; the partitions that had ended before it was made are left out."""
+
+    def __init__(self, engine: Engine, dataset: str) -> None:
+        self._engine = engine
+        self._dataset = dataset
+        self._started = time.monotonic()
+        self._ended_before = {row.attempt for row in self._read() if row.status != "running"}
+
+    def draw(self) -> Table:
+        """Draw the latest partitions and, above them, the rate over all."""
+        rows = [row for row in self._read() if row.attempt not in self._ended_before]
+        seconds = time.monotonic() - self._started
+        scored = sum(row.scored for row in rows)
+        drawn = Table(
+            box=None, title=f"{scored} pairs scored, {scored / max(seconds, 1e-9):.0f} pairs/s", title_justify="left"
+        )
+        for column in ("partition", "state", "scored", "kept", "quarantined"):
+            drawn.add_column(column, justify="left" if column in ("partition", "state") else "right")
+        for row in rows[-SHOWN_PARTITIONS:]:
+            drawn.add_row(*(plain(value) for value in describe(row)))
+        return drawn
+
+    def _read(self) -> list[Progress]:
+        try:
+            return progress(self._engine, self._dataset)
+        except DBAPIError:
+            return []  # the tables are just being made, or the database is busy: the next look shows it
+
+
+def describe(row: Progress) -> tuple[object, ...]:
+    """Describe one partition: kept and quarantined are known once it is committed."""
+    kept = None if row.kept is None or row.read is None else share(row.kept, row.read)
+    return (row.partition, row.status, row.scored, kept, row.quarantined)

@@ -1,0 +1,81 @@
+"""Claim a partition, hold it while its stages run, and give it back failed if they do not end well."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from threading import Event
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from pairsift.adapters.scratch import remove_scratch
+from pairsift.adapters.store.claims import begin_attempt
+from pairsift.adapters.store.lease import Lease, keep_lease
+from pairsift.adapters.store.process import ProcessIdentity
+from pairsift.adapters.store.protocol import fail_attempt
+from pairsift.adapters.store.rows import AttemptKind, AttemptRequest, Claim, Committed
+from pairsift.config import PartitionJob
+from pairsift.core.fingerprint import fingerprint
+from pairsift.errors import InterruptedRunError
+from tasks.references import PartitionOutcome
+from tasks.workplace import storage, store
+
+VERSIONED = ("pairsift", "torch", "timm", "transformers", "pillow", "opencv-python-headless", "numpy", "prefect")
+"""Packages whose versions an attempt records."""
+
+_interrupted = Event()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A claim that is being held."""
+
+    claim: Claim
+    lease: Lease
+
+    def check(self) -> None:
+        """Stop between two steps: Fenced if another attempt took over, InterruptedRunError if the run was stopped."""
+        self.lease.check()
+        if _interrupted.is_set():
+            raise InterruptedRunError("the run was stopped: run the same command again, it goes on where it stopped")
+
+
+def stop_attempts() -> None:
+    """Let every attempt of this process stop at its next step."""
+    _interrupted.set()
+
+
+@task(task_run_name="claim {job.key}", cache_policy=NO_CACHE, persist_result=False)
+def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
+    """Begin an attempt, or say that another one has committed the same meanwhile; Busy if one is at work."""
+    request = AttemptRequest(
+        kind=AttemptKind.EXPORT if job.export_only else AttemptKind.CURATE,
+        out_uri=job.out,
+        formats=tuple(job.config.export.formats),
+        input_fingerprint=job.input_fingerprint,
+        score_fingerprint=job.score_fingerprint,
+        decision_fingerprint=job.decision_fingerprint,
+        config_hash=fingerprint(job.config.model_dump(mode="json")),
+        device=job.config.score.device,
+        dtype=job.config.score.dtype,
+        flow_run_id=job.run_id,
+        versions={name: version(name) for name in VERSIONED},
+    )
+    begun = begin_attempt(store(), job.partition_id, request, ProcessIdentity.current())
+    if isinstance(begun, Committed):
+        return PartitionOutcome(job.key, "skipped")
+    return begun
+
+
+@contextmanager
+def held(claim: Claim) -> Iterator[Attempt]:
+    """Keep the claim's lease alive; mark attempt and partition failed with whatever ended the block; remove scratch."""
+    with keep_lease(store(), claim) as lease:
+        try:
+            yield Attempt(claim, lease)
+        except BaseException as error:  # an interrupt ends an attempt as a bug does; it is recorded and goes its way
+            fail_attempt(store(), claim, f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            remove_scratch(storage(), claim.partition_id, claim.fence)

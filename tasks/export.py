@@ -1,0 +1,134 @@
+"""Export one partition: its files, then the one transaction that makes them and all its rows the truth."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from prefect import task
+
+from pairsift.adapters.exports import ExportBatch, ExportedFile, ExportRequest, write_export
+from pairsift.adapters.pairlist import pairs_digest
+from pairsift.adapters.results import (
+    PartitionFiles,
+    count_verdicts,
+    decision_rows,
+    join_decisions,
+    pair_rows,
+    score_rows,
+    stored_decisions,
+    stored_measured,
+    stored_pair,
+)
+from pairsift.adapters.scratch import read_decided
+from pairsift.adapters.store.protocol import commit_attempt, commit_export
+from pairsift.adapters.store.queries import StoredAttempt, attempt_rows, stored_attempt
+from pairsift.adapters.store.rows import AttemptResult, CalibrationRow, Claim, ExportRow, ModelRow
+from pairsift.config import PartitionJob
+from pairsift.core.calibration import CalibrationSummary
+from pairsift.core.fingerprint import export_fingerprint
+from pairsift.core.policy import Policy
+from tasks.references import DecidedPartition, IngestedPartition, PartitionOutcome
+from tasks.retrying import STAGE
+from tasks.workplace import storage, store
+
+
+@task(task_run_name="export {job.key}", **STAGE)
+def export_partition(
+    job: PartitionJob, ingested: IngestedPartition, decided: DecidedPartition
+) -> tuple[ExportedFile, ...]:
+    """Write a partition's files; until the commit they are garbage that nobody refers to."""
+    decisions = read_decided(Path(decided.decided)).decisions
+    files = partition_files(ingested)
+    return write_files(job, ingested.digest, lambda: join_decisions(files.measured(), decisions))
+
+
+@task(task_run_name="commit {job.key}", **STAGE)
+def commit_partition(
+    job: PartitionJob,
+    claim: Claim,
+    ingested: IngestedPartition,
+    decided: DecidedPartition,
+    exported: Sequence[ExportedFile],
+) -> PartitionOutcome:
+    """Commit pairs, scores, decisions and files in one transaction."""
+    made = read_decided(Path(decided.decided))
+    files = partition_files(ingested)
+    counts = count_verdicts(made.decisions)
+    result = AttemptResult(
+        decision_set_id=job.decision_set_id,
+        pairs=pair_rows(files.measured(embeddings=False)),
+        scores=score_rows(files.measured(embeddings=False)),
+        decisions=decision_rows(made.decisions),
+        counts=replace(counts, read=ingested.pairs),
+        chunks=ingested.fingerprints,
+        models=[ModelRow(name, fingerprint) for name, fingerprint in sorted(job.models.items())],
+        exports=export_rows(job, ingested.digest, exported),
+        out_uri=job.out,
+        calibration=calibration_row(job, made.calibration),
+        damage=ingested.damage,
+    )
+    commit_attempt(store(), claim, result)
+    return PartitionOutcome(job.key, "committed")
+
+
+@task(task_run_name="export again {job.key}", **STAGE)
+def export_again(job: PartitionJob, claim: Claim) -> PartitionOutcome:
+    """Write a committed partition's files from stored results: no source is read and no model runs."""
+    stored = stored_attempt(store(), committed_attempt(claim))
+    digest = pairs_digest(stored_pair(row) for row in rows_of(stored))
+    exported = write_files(job, digest, lambda: stored_batches(stored))
+    commit_export(store(), claim, job.out, export_rows(job, digest, exported))
+    return PartitionOutcome(job.key, "committed")
+
+
+def write_files(
+    job: PartitionJob, digest: str, batches: Callable[[], Iterable[ExportBatch]]
+) -> tuple[ExportedFile, ...]:
+    """Write the files of one export under its fingerprint."""
+    policy = Policy.model_validate_json(job.policy)
+    request = ExportRequest(
+        out=job.out,
+        dataset=job.dataset,
+        partition=job.key,
+        fingerprint=export_fingerprint(job.decision_fingerprint, job.config.export.formats, digest),
+        formats=job.config.export.formats,
+        batches=batches,
+        models=job.models,
+        policy=policy.name,
+        policy_version=policy.version,
+    )
+    return tuple(write_export(request))
+
+
+def partition_files(ingested: IngestedPartition) -> PartitionFiles:
+    """Name a partition's pair list and chunks."""
+    return PartitionFiles(storage(), Path(ingested.pair_list), ingested.fingerprints)
+
+
+def export_rows(job: PartitionJob, digest: str, exported: Sequence[ExportedFile]) -> list[ExportRow]:
+    """Make the ledger's rows of exported files."""
+    identity = export_fingerprint(job.decision_fingerprint, job.config.export.formats, digest)
+    return [ExportRow(file.name, file.uri, file.rows, file.sha256, file.size, identity) for file in exported]
+
+
+def calibration_row(job: PartitionJob, made: CalibrationSummary | None) -> CalibrationRow | None:
+    """Make the store's row of a calibration, if there could be one."""
+    return None if made is None else CalibrationRow(made.fingerprint, job.score_fingerprint, asdict(made))
+
+
+def committed_attempt(claim: Claim) -> int:
+    """Return the attempt whose results are exported again; a claim of kind export always has one."""
+    if claim.committed_attempt_id is None:
+        raise ValueError(f"attempt {claim.attempt_id} has no committed attempt to export again: a bug, report it")
+    return claim.committed_attempt_id
+
+
+def rows_of(stored: StoredAttempt) -> Iterable[dict[str, object]]:
+    """Read a committed attempt's rows, a thousand in memory at a time."""
+    return attempt_rows(store(), stored.id, stored.decision_set_id)
+
+
+def stored_batches(stored: StoredAttempt) -> Iterable[ExportBatch]:
+    """Join a committed attempt's rows with its chunk files."""
+    measured = stored_measured(storage(), stored.chunks, rows_of(stored))
+    return join_decisions(measured, stored_decisions(rows_of(stored)))

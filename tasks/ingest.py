@@ -1,0 +1,63 @@
+"""Ingest one partition: identify and locate every pair, and plan the chunks that are still to be scored."""
+
+from collections.abc import Iterator
+
+from prefect import task
+
+from pairsift.adapters.chunks import chunk_is_there
+from pairsift.adapters.pairlist import PairList, read_identities, write_pairs
+from pairsift.adapters.scratch import scratch_folder
+from pairsift.adapters.sources import read_partition
+from pairsift.adapters.store.protocol import ledgered_chunks
+from pairsift.adapters.store.registry import partition_spec
+from pairsift.adapters.store.rows import Claim
+from pairsift.config import PartitionJob
+from pairsift.core.fingerprint import chunk_fingerprint
+from pairsift.core.ingesting import check_damage, identify
+from pairsift.core.records import Damage, IngestedPair
+from tasks.references import ChunkSlice, IngestedPartition
+from tasks.retrying import STAGE
+from tasks.workplace import storage, store
+
+
+@task(task_run_name="ingest {job.key}", **STAGE)
+def ingest_partition(job: PartitionJob, claim: Claim) -> IngestedPartition:
+    """List a partition's pairs in local scratch and find which chunks an earlier attempt has scored."""
+    scratch = scratch_folder(storage(), claim.partition_id, claim.fence)
+    damage: list[Damage] = []
+    listed = write_pairs(scratch / "pairs.arrow", identified(job, damage))
+    check_damage(job.key, listed.count, damage, job.config.ingest)
+    return IngestedPartition(
+        pair_list=str(listed.path),
+        scratch=str(scratch),
+        pairs=listed.count,
+        digest=listed.digest,
+        chunks=plan_chunks(job, claim, listed),
+        damage=tuple(f"{part.message} (byte {part.offset})" for part in damage),
+    )
+
+
+def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair]:
+    """Read the source's pairs one by one; damage is put aside."""
+    spec = partition_spec(store(), job.partition_id)
+    ordinal = 0
+    for found in read_partition(spec):
+        if isinstance(found, Damage):
+            damage.append(found)
+            continue
+        yield identify(ordinal, found)
+        ordinal += 1
+
+
+def plan_chunks(job: PartitionJob, claim: Claim, listed: PairList) -> tuple[ChunkSlice, ...]:
+    """Cut the pair list into chunks; one that is in the ledger, its file in place, need not be scored again."""
+    identities = read_identities(listed.path)
+    starts = range(0, listed.count, job.config.chunk_pairs)
+    slices = [(start, min(start + job.config.chunk_pairs, listed.count)) for start in starts]
+    prints = [chunk_fingerprint(job.score_fingerprint, identities[start:stop]) for start, stop in slices]
+    ledger = ledgered_chunks(store(), claim.partition_id, prints)
+    there = {row.fingerprint for row in ledger.values() if chunk_is_there(storage(), row.uri, row.size)}
+    return tuple(
+        ChunkSlice(number, start, stop, print_, print_ in there)
+        for number, ((start, stop), print_) in enumerate(zip(slices, prints, strict=True))
+    )

@@ -1,0 +1,159 @@
+"""Plan a run before anything is started, and sum it up when everything has ended."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+
+from pairsift.adapters.exports import out_folder
+from pairsift.adapters.manifests import rebuild_manifest
+from pairsift.adapters.policies import load_policy
+from pairsift.adapters.sources import open_source
+from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
+from pairsift.adapters.store.engine import prepare
+from pairsift.adapters.store.registry import (
+    activate_decision_set,
+    known_members,
+    open_decision_set,
+    register_dataset,
+    register_partitions,
+    register_policy,
+)
+from pairsift.adapters.store.rows import Committed, PartitionRow
+from pairsift.adapters.store.summaries import summarise
+from pairsift.config import PartitionJob, RunRequest
+from pairsift.core.fingerprint import decision_fingerprint
+from pairsift.core.naming import dataset_name
+from pairsift.core.policy import nearest
+from pairsift.errors import ConfigError
+from pairsift.models.device import resolve
+from pairsift.models.encoder import model_cards, score_fingerprint
+from pairsift.settings import Settings
+from tasks.references import PartitionOutcome
+from tasks.workplace import storage, store
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run will do: a job for every partition that needs work, and which others it covers."""
+
+    run_id: str
+    dataset: str
+    out: str
+    started: float
+    jobs: tuple[PartitionJob, ...]
+    skipped: tuple[str, ...]
+    partition_ids: tuple[int, ...]
+
+
+@task(name="plan", cache_policy=NO_CACHE, persist_result=False)
+def plan_run(request: RunRequest) -> RunPlan:
+    """Register the source's partitions and find those that need work, before any of it starts.
+
+    UnusableInputError if the request cannot be met: source, policy, models and database are looked at here.
+    """
+    started = time.time()
+    prepare(Settings().store_url)
+    dataset_id, rows = registered(request)
+    job = job_template(request, dataset_id)
+    activate_decision_set(store(), dataset_id, job.decision_set_id)
+    committed = find_committed(store(), dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
+    chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})
+    done = {row.id for row in chosen if row.id in committed and files_are_there(committed[row.id])}
+    return RunPlan(
+        run_id=job.run_id,
+        dataset=job.dataset,
+        out=job.out,
+        started=started,
+        jobs=tuple(for_partition(job, row, row.id in committed) for row in chosen if row.id not in done),
+        skipped=tuple(row.key for row in chosen if row.id in done),
+        partition_ids=tuple(row.id for row in chosen),
+    )
+
+
+def registered(request: RunRequest) -> tuple[int, list[PartitionRow]]:
+    """List the source's partitions and make them known to the store."""
+    source = open_source(request.source, request.format)
+    dataset_id = register_dataset(store(), request.dataset or dataset_name(request.source))
+    specs = source.partitions(known_members(store(), dataset_id), request.config.ingest)
+    return dataset_id, register_partitions(store(), dataset_id, specs)
+
+
+def job_template(request: RunRequest, dataset_id: int) -> PartitionJob:
+    """Resolve everything that is the same for all partitions of a run."""
+    config = request.config.model_copy(update={"score": resolve(request.config.score)})
+    policy = load_policy(config.policy)
+    text = policy.model_dump_json(by_alias=True, exclude_none=True)
+    policy_id = register_policy(store(), policy.name, str(policy.version), policy.sha256, text)
+    scored = score_fingerprint(config.score, config.preprocess, policy.cleaner)
+    return PartitionJob(
+        partition_id=0,
+        key="",
+        dataset=request.dataset or dataset_name(request.source),
+        out=str(out_folder(request.out or str(storage() / "exports"))),
+        config=config,
+        policy=text,
+        decision_set_id=open_decision_set(store(), dataset_id, policy_id, policy.calibration_rule),
+        input_fingerprint="",
+        score_fingerprint=scored,
+        decision_fingerprint=decision_fingerprint(scored, policy.calibration_rule, policy.sha256),
+        models={card.name: card.fingerprint for card in model_cards(config.score)},
+        run_id=str(flow_run.id),
+    )
+
+
+def for_partition(job: PartitionJob, row: PartitionRow, export_only: bool) -> PartitionJob:
+    """Fill in what is a partition's own."""
+    own = {"partition_id": row.id, "key": row.key, "input_fingerprint": row.input_fingerprint}
+    return job.model_copy(update={**own, "export_only": export_only})
+
+
+def choose(rows: Sequence[PartitionRow], request: RunRequest, to_rerun: set[str]) -> list[PartitionRow]:
+    """Pick the partitions asked for; ConfigError for a key that the source has not got."""
+    keys = {row.key for row in rows}
+    for wanted in request.partitions:
+        if wanted not in keys:
+            raise ConfigError(f"{request.source} has no partition {wanted!r}: {nearest(wanted, keys)}")
+    wanted_keys = set(request.partitions) or keys
+    return [row for row in rows if row.key in wanted_keys and (not request.rerun_failed or row.key in to_rerun)]
+
+
+def files_are_there(committed: Committed) -> bool:
+    """Look whether a committed export's files are all in place, whole by their size."""
+    paths = [(Path(file.uri), file.size) for file in committed.exports]
+    return bool(paths) and all(path.is_file() and path.stat().st_size == size for path, size in paths)
+
+
+@task(name="finish", cache_policy=NO_CACHE, persist_result=False)
+def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str, Any]:
+    """Rebuild the manifest and sum up what stands committed of the partitions that the run covers."""
+    rebuild_manifest(store(), plan.dataset, plan.out)
+    total = summarise(store(), plan.partition_ids)
+    counts = total.counts
+    states = [outcome.status for outcome in outcomes]
+    return {
+        "run": plan.run_id,
+        "dataset": plan.dataset,
+        "partitions": {
+            "committed": states.count("committed"),
+            "skipped": states.count("skipped") + len(plan.skipped),
+            "failed": states.count("failed"),
+        },
+        "pairs": {
+            "read": counts.read,
+            "kept": counts.kept,
+            "dropped": counts.dropped,
+            "quarantined": counts.quarantined,
+        },
+        "reasons": total.reasons,
+        "failed": [{"partition": o.key, "error": o.error} for o in outcomes if o.status == "failed"],
+        "seconds": round(time.time() - plan.started, 3),
+        "out": plan.out,
+        "database": store().url.render_as_string(hide_password=True),
+        "example": total.example,
+    }

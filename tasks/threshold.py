@@ -1,0 +1,24 @@
+"""Threshold one partition: calibrate on it, and decide every pair by the policy."""
+
+from pathlib import Path
+
+from prefect import task
+
+from pairsift.adapters.results import PartitionFiles, pair_table
+from pairsift.adapters.scratch import write_decided
+from pairsift.config import PartitionJob
+from pairsift.core.deciding import decide
+from pairsift.core.policy import Policy
+from tasks.references import DecidedPartition, IngestedPartition
+from tasks.retrying import STAGE
+from tasks.workplace import storage
+
+
+@task(task_run_name="threshold {job.key}", **STAGE)
+def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> DecidedPartition:
+    """Decide a partition's pairs; verdicts and calibration go to local scratch."""
+    files = PartitionFiles(storage(), Path(ingested.pair_list), ingested.fingerprints)
+    decided = decide(pair_table(files.measured()), Policy.model_validate_json(job.policy))
+    reference = DecidedPartition(str(Path(ingested.scratch) / "decided.json"))
+    write_decided(Path(reference.decided), decided)
+    return reference

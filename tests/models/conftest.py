@@ -1,0 +1,57 @@
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import load_sample_image
+
+from pairsift.config import ScoreConfig
+from pairsift.models.conse import Conse, find_conse, load_conse
+from pairsift.models.device import resolve
+
+Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="session")
+def config() -> ScoreConfig:
+    return resolve(ScoreConfig(device="cpu", dtype="float32", batch_size=4))
+
+
+@pytest.fixture(scope="session")
+def conse(config: ScoreConfig) -> Conse:
+    return load_conse(find_conse(config), config)
+
+
+@pytest.fixture(scope="session")
+def conse_bfloat16(config: ScoreConfig) -> Conse:
+    other = config.model_copy(update={"dtype": "bfloat16"})
+    return load_conse(find_conse(other), other)
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Pixels:
+    """A Chinese temple and a flower, (2, 224, 224, 3)."""
+    pictures = [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
+    return np.stack([cv2.resize(picture, (224, 224), interpolation=cv2.INTER_AREA) for picture in pictures])
+
+
+@pytest.fixture(scope="session")
+def drawings() -> Pixels:
+    """Seven made pictures of smooth noise, (7, 224, 224, 3)."""
+    coarse = np.random.default_rng(7).integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
+    return np.stack([cv2.resize(picture, (224, 224), interpolation=cv2.INTER_LINEAR) for picture in coarse])
+
+
+@pytest.fixture(scope="session")
+def captions() -> Sequence[str]:
+    """Seven captions: four bucket lengths, two of them filling theirs, one said twice."""
+    return [
+        "a cat",
+        "two dogs run along a beach at low tide",
+        "a red bicycle leans against the wall of an old house while the rain falls on the street",
+        "one two three four five six",
+        "a cat",
+        "a bridge over a river",
+        "stone " * 40,
+    ]
