@@ -13,7 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairsift.adapters.chunks import ChunkData
-from pairsift.adapters.exports import ExportBatch, ExportedFile, ExportRequest, write_export, write_manifest
+from pairsift.adapters.exports import (
+    ExportBatch,
+    ExportedFile,
+    ExportRequest,
+    manifest_is_current,
+    write_export,
+    write_manifest,
+)
 from pairsift.adapters.sources import open_source, read_partition
 from pairsift.adapters.store.queries import ActiveExport
 from pairsift.config import IngestConfig
@@ -312,3 +319,15 @@ def test_an_empty_manifest_replaces_a_full_one(tmp_path: Path, images: Path):
     path = write_manifest(str(tmp_path), "cats", [])
 
     assert json.loads(path.read_text()) == {"dataset": "cats", "files": []}
+
+
+def test_a_manifest_is_current_until_its_files_or_its_bytes_change(tmp_path: Path, images: Path):
+    files = listed(write_export(request(images, tmp_path, formats=("uids", "pairs"))))
+    assert not manifest_is_current(str(tmp_path), "cats", files)
+
+    path = write_manifest(str(tmp_path), "cats", files)
+
+    assert manifest_is_current(str(tmp_path), "cats", reversed(files))
+    assert not manifest_is_current(str(tmp_path), "cats", files[:1])
+    path.write_bytes(b"\xff half")
+    assert not manifest_is_current(str(tmp_path), "cats", files)
