@@ -25,7 +25,7 @@ def write_manifest(out: str, dataset: str, files: Iterable[ActiveExport]) -> Pat
 def manifest_is_current(out: str, dataset: str, files: Iterable[ActiveExport]) -> bool:
     """Say whether the manifest is there and lists exactly these files."""
     path = dataset_folder(out, dataset) / MANIFEST
-    return path.is_file() and path.read_text(encoding="utf-8") == manifest_text(out, dataset, files)
+    return path.is_file() and path.read_bytes() == manifest_text(out, dataset, files).encode()
 
 
 def manifest_text(out: str, dataset: str, files: Iterable[ActiveExport]) -> str:
