@@ -9,7 +9,7 @@ import pytest
 from pairsift.adapters.sources import open_source, read_bytes, read_partition
 from pairsift.config import IngestConfig
 from pairsift.core.records import Damage, PartitionSpec, ReadPair
-from pairsift.errors import ContainerDamagedError
+from pairsift.errors import ContainerDamagedError, SourceChangedError
 
 Files = list[tuple[str, bytes]]
 
@@ -168,6 +168,14 @@ def test_a_compressed_shard_fails_and_says_what_to_do(tmp_path: Path):
 
     with pytest.raises(ContainerDamagedError, match=r"gzip-compressed.*decompress it first"):
         read(path)
+
+
+def test_a_shard_that_is_gone_has_changed(tmp_path: Path):
+    [spec] = specs(write(tmp_path / "0.tar", SHARD))
+    (tmp_path / "0.tar").unlink()
+
+    with pytest.raises(SourceChangedError, match="is gone since the source was listed"):
+        list(read_partition(spec))
 
 
 def test_an_empty_shard_has_no_pairs(tmp_path: Path):

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from pairsift.adapters.sources.files import SourceFile, open_stream, path_component, storable
 from pairsift.adapters.sources.tar import Member, read_members
 from pairsift.config import IngestConfig
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.records import Damage, Location, PartitionSpec, ReadPair, SourcePair
-from pairsift.errors import ContainerDamagedError
+from pairsift.errors import ContainerDamagedError, SourceChangedError
 
 FORMAT = "webdataset"
 IMAGE_SUFFIXES = ("jpg", "png", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "avif")
@@ -56,11 +57,12 @@ def read(spec: PartitionSpec) -> Iterator[ReadPair | Damage]:
     """Read a shard once, front to back; a damage, if there is one, comes last and ends the reading.
 
     A sample with neither picture nor caption is not a pair. The pairs that img2dataset's `_stats.json` beside the
-    shard counts, and that are not there, are lost. ContainerDamagedError where no pair is readable.
+    shard counts, and that are not there, are lost. ContainerDamagedError where no pair is readable, SourceChangedError
+    where the shard is gone.
     """
     pairs = 0
     damage = None
-    with open_stream(spec.uri) as stream:
+    with _open_shard(spec.uri) as stream:
         for sample in _samples(read_members(stream, _is_wanted)):
             if isinstance(sample, Damage):
                 damage = sample
@@ -72,6 +74,13 @@ def read(spec: PartitionSpec) -> Iterator[ReadPair | Damage]:
         raise ContainerDamagedError(f"{spec.uri}: no pair is readable: {damage.message} (at byte {damage.offset})")
     if damage is not None:
         yield damage
+
+
+def _open_shard(uri: str) -> BinaryIO:
+    try:
+        return open_stream(uri)
+    except FileNotFoundError as error:
+        raise SourceChangedError(f"{uri} is gone since the source was listed: run again") from error
 
 
 def _is_wanted(name: str) -> bool:
