@@ -1,4 +1,4 @@
-"""A process that lives through the protocol and is killed at the n-th point: statement, commit, return or row."""
+"""A process killed at the n-th point of its second life in the protocol: statement, commit, return or row."""
 
 import multiprocessing
 import os
@@ -38,8 +38,8 @@ def live_in_a_process_killed_at(point: int, url: str, dataset_name: str) -> int:
 
 def _live_twice(url: str, dataset_name: str, kill: KillAt) -> None:
     engine = open_engine(url)
-    _call_at_every_point(engine, kill)
     live(engine, dataset_name, dropped=0)
+    _call_at_every_point(engine, kill)
     live(engine, dataset_name, dropped=2, tick=kill)
 
 

@@ -36,7 +36,7 @@ def test_the_thread_renews_the_lease(engine: Engine, clock: Clock):
         lease.check()
 
     (after,) = status(engine)
-    assert (after["lease_until"] - before["lease_until"]).total_seconds() == 60  # type: ignore[operator] - two times
+    assert (after["lease_until"] - before["lease_until"]).total_seconds() == 60  # type: ignore[operator]  # two times
 
 
 def test_a_partition_taken_by_another_is_noticed_at_the_next_renewal(engine: Engine, clock: Clock):
@@ -63,7 +63,7 @@ def test_a_lease_that_cannot_be_renewed_runs_out(engine: Engine):
     lease.check()
     seconds.time = 90.0
 
-    with pytest.raises(Fenced, match="could not renew its lease .* for 90 s"):
+    with pytest.raises(Fenced, match=r"could not renew its lease .* for 90 s"):
         lease.check()
 
 

@@ -46,8 +46,8 @@ def test_a_dropped_pair_tells_its_whole_story(cats: Engine):
         {"name": "sentence encoder", "fingerprint": "model-2"},
     ]
     assert (story["policy"], story["policy_version"], story["policy_text"]) == ("drops-0", "1", "name: drops-0")
-    assert story["calibration"]["summary"] == {"pairs": 6}  # type: ignore[index] - a mapping, as the docstring says
-    assert story["attempt_record"]["versions"] == {"pairsift": "0.1.0"}  # type: ignore[index] - as above
+    assert story["calibration"]["summary"] == {"pairs": 6}  # type: ignore[index]  # a mapping
+    assert story["attempt_record"]["versions"] == {"pairsift": "0.1.0"}  # type: ignore[index]  # a mapping
     assert (story["export_uri"], story["export_row"]) == (None, None)
 
 

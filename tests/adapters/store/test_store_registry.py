@@ -60,7 +60,7 @@ def test_a_policy_changed_under_its_old_version_is_refused(engine: Engine):
     known = register_policy(engine, "strict", "1", "a" * 64, "rules: []")
 
     assert register_policy(engine, "strict", "1", "a" * 64, "rules: []") == known
-    with pytest.raises(ConfigError, match="strict 1 is known with other content .* new version"):
+    with pytest.raises(ConfigError, match=r"strict 1 is known with other content .* new version"):
         register_policy(engine, "strict", "1", "b" * 64, "rules: [x]")
     with pytest.raises(ConfigError, match="strict 2 has the content of a policy known under another name"):
         register_policy(engine, "strict", "2", "a" * 64, "rules: []")
