@@ -105,7 +105,7 @@ def _shares(urls: int, names: int, code: int, total: int) -> dict[str, SignalVal
 
 
 def _share(part: int, whole: int) -> float:
-    return min(1.0, max(0.0, part / whole)) if whole else 0.0
+    return max(0.0, part / whole) if whole else 0.0
 
 
 def _shown(text: str) -> int:

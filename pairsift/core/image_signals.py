@@ -54,10 +54,7 @@ def _entropy(grey: NDArray[np.uint8]) -> float:
 
 
 def _perceptual_hash(grey: NDArray[np.uint8]) -> str:
-    """Hash the picture's coarse structure (Zauner, 2010) in ImageHash's bit order: row by row, the first bit highest.
-
-    Coefficients are rounded to 1/100 of a grey level, so that rounding noise sets no bit of a flat picture.
-    """
+    """Hash the picture's coarse structure (Zauner, 2010) in ImageHash's bit order: by rows, the first bit highest."""
     small = resize(grey, (_HASH_SIDE_PX, _HASH_SIDE_PX)).astype(np.float32)
-    lowest = np.round(cv2.dct(small)[:8, :8] / _HASH_SIDE_PX, 2)
+    lowest = cv2.dct(small)[:8, :8]
     return np.packbits(lowest > np.median(lowest)).tobytes().hex()

@@ -60,6 +60,7 @@ def test_shows_html_as_a_browser_would(raw: str, cleaned: str):
         ("beau\u00adti\u034fful", "beautiful"),
         ("x\U000e0041\U000e0042y", "xy"),
         ("\U0001f3f4\U000e0041\U000e0042", "\U0001f3f4"),
+        ("\U0001f3f4\U000e0061\U000e0062\U000e007f", "\U0001f3f4"),
         ("cat\u200d\u200cs", "cats"),
         ("a\ufe00\ufe01\ufe02b", "a\ufe00b"),
         ("😀\ufe0f\U000e0101\U000e0102", "😀\ufe0f"),

@@ -55,6 +55,7 @@ def test_a_caption_without_letters_has_no_language():
         ("\u1112\u1161\u11ab", "한", 0.0),
         ("a &amp; b", "a & b", 0.0),
         ("", "", 0.0),
+        ("a", "ab", 0.0),
     ],
 )
 def test_a_repaired_character_is_not_a_removed_one(raw: str, cleaned: str, share: float):
@@ -84,7 +85,16 @@ def test_a_caption_that_is_no_prose_is_all_of_one_kind(caption: str, signal: str
 
 
 @pytest.mark.parametrize(
-    "caption", ["the lake.it is", "Dog(s) on a bench", "iPhone on eBay", "AC/DC live", "deadbeef cafe", "5:30 p.m."]
+    "caption",
+    [
+        "the lake.it is",
+        "Dog(s) on a bench",
+        "iPadPro on eBay",
+        "a playStation game",
+        "AC/DC live",
+        "deadbeef cafe",
+        "5:30 p.m.",
+    ],
 )
 def test_prose_is_nothing_else(caption: str):
     signals = text_signals(caption, caption)

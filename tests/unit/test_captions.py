@@ -79,7 +79,7 @@ def test_refuses_every_other_script():
         ("b" * 9, "de", 0.99, True),
         ("b" * 20, "de", 0.54, True),
         ("b" * 20, "en", 0.99, True),
-        ("b" * 20 + " of", "de", 0.99, True),
+        *(("b" * 20 + f" {word} b", "de", 0.99, True) for word in ("the", "Of", "with", "and", "from")),
         ("猫b", "en", 0.99, True),
         ("猫犬b", "en", 0.99, False),
         ("12 × 30", None, None, True),

@@ -30,9 +30,10 @@ def test_finds_no_damage_in_a_whole_png(mode: str, size: tuple[int, int]):
     assert find_damage(encoded(Image.new(mode, size), "PNG"), "PNG") is None
 
 
-def test_finds_a_wrong_checksum_in_a_png():
+@pytest.mark.parametrize("offset", [8 + 8 + 13, -12 - 1], ids=["IHDR", "IDAT"])
+def test_finds_a_wrong_checksum_in_a_png(offset: int):
     data = bytearray(encoded(scene(0, 64, 48), "PNG"))
-    data[data.index(b"IDAT") + 200] ^= 1
+    data[offset] ^= 1  # in the checksum itself: the data are whole
 
     assert find_damage(bytes(data), "PNG") is Reason.IMAGE_CORRUPT
 

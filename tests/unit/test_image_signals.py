@@ -51,8 +51,23 @@ def test_a_flat_picture_has_brightness_only(level: int):
     assert [signals[f"image.{name}"] for name in ("contrast", "sharpness", "entropy")] == [0, 0, 0]
 
 
+def test_brightness_weighs_red_above_blue():
+    colours = [np.full((9, 9, 3), colour, dtype=np.uint8) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
+
+    brightness = [number(image_signals(picture)["image.brightness"]) for picture in colours]
+
+    assert brightness == pytest.approx([0.299, 0.587, 0.114], abs=0.003)  # Rec. 601
+
+
+def test_a_picture_of_vertical_stripes_has_a_hash_of_one_row():
+    picture = np.zeros((300, 400, 3), dtype=np.uint8)
+    picture[:, :123], picture[:, 300:] = 200, 77
+
+    assert str(image_signals(picture)["image.phash"])[2:] == "0" * 14
+
+
 def test_every_flat_picture_but_black_has_one_hash():
-    grey = [np.full((300, 400, 3), level, dtype=np.uint8) for level in (20, 77, 200)]
+    grey = [np.full((300, 400, 3), level, dtype=np.uint8) for level in range(1, 256, 7)]
 
     assert {image_signals(picture)["image.phash"] for picture in grey} == {"8000000000000000"}
 

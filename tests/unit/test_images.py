@@ -194,6 +194,18 @@ def test_half_a_jpeg_with_an_end_marker_is_corrupt():
     assert decode_image(data[: len(data) // 2] + b"\xff\xd9", CONFIG) is Reason.IMAGE_CORRUPT
 
 
+@pytest.mark.parametrize(
+    ("file_format", "offset", "value"),
+    [("AVIF", 81, 0), ("TIFF", 72, 12)],
+    ids=["RuntimeError: no picture in the file", "TypeError: a tag that is a float"],
+)
+def test_every_kind_of_decoder_error_is_corruption(file_format: str, offset: int, value: int):
+    data = bytearray(encoded(gradient(), file_format))
+    data[offset] = value
+
+    assert decode_image(bytes(data), CONFIG) is Reason.IMAGE_CORRUPT
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # as in production: Pillow warns of odd tags
 def test_nothing_escapes_from_damaged_files():
     rng = random.Random(0)

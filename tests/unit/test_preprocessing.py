@@ -22,6 +22,7 @@ def test_a_good_pair_has_pixels_a_caption_and_every_signal():
     assert prepared.pixels.dtype == np.uint8
     assert prepared.caption == "A brown dog"
     assert sorted(prepared.measurement.values) == sorted([*IMAGE_SIGNALS, *TEXT_SIGNALS])
+    assert prepared.measurement.values["image.width"] == 512
     assert prepared.measurement.unmeasurable == {}
 
 
