@@ -3,14 +3,20 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from rich import box
 from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from pairsift.core.signals import SIGNALS
+
+WHOLE_CHARACTERS = 28
+"""Columns of no longer values are never folded."""
 
 Render = Callable[[Mapping[str, Any]], Sequence[RenderableType]]
 
@@ -27,8 +33,16 @@ def show(value: Mapping[str, Any], as_json: bool, render: Render) -> None:
 
 def plain(value: object) -> Text:
     """Show a value with control characters escaped, so that a caption cannot move the cursor or pose as markup."""
-    text = "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-    return Text("".join(character if character.isprintable() else escape(character) for character in text))
+    return Text("".join(character if character.isprintable() else escape(character) for character in shown(value)))
+
+
+def shown(value: object) -> str:
+    """Write a value for people: nothing as a dash, numbers to six digits, times to the second."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return value.isoformat(" ", "seconds") if isinstance(value, datetime) else str(value)
 
 
 def escape(character: str) -> str:
@@ -37,14 +51,25 @@ def escape(character: str) -> str:
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
-    """Draw rows under a title; numbers to the right."""
-    drawn = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    """Draw rows under a title: short columns whole, long ones folded, numbers to the right."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        numeric = bool(rows) and all(isinstance(row[index], int | float | None) for row in rows)
+        short = all(len(shown(row[index])) <= WHOLE_CHARACTERS for row in rows)
+        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold", no_wrap=short)
     for row in rows:
         drawn.add_row(*(plain(value) for value in row))
     return drawn
+
+
+def facts(title: str, values: Mapping[str, object]) -> Padding:
+    """Draw names and values under a title."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in values.items():
+        drawn.add_row(plain(name), plain(value))
+    return Padding(drawn, (0, 0, 1, 0))
 
 
 def render_run(summary: Mapping[str, Any]) -> list[RenderableType]:
@@ -96,11 +121,14 @@ def plain_line(line: str) -> Text:
 
 
 def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
-    """Draw every partition with its state and counts."""
+    """Draw every partition with its state and counts, a table for each data set."""
     counts = ("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined")
-    columns = ("dataset", "partition", "status", "attempt", *counts, "error")
+    columns = ("partition", "status", "attempt", *counts, "error")
     titles = [column.removeprefix("pairs_") for column in columns]
-    return [table("Partitions", titles, [[row[column] for column in columns] for row in status["partitions"]])]
+    return [
+        table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows])
+        for dataset, rows in groupby(status["partitions"], key=lambda row: row["dataset"])
+    ] or [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
 
 
 def render_explain(story: Mapping[str, Any]) -> list[RenderableType]:
@@ -109,10 +137,10 @@ def render_explain(story: Mapping[str, Any]) -> list[RenderableType]:
     for pair in story["pairs"]:
         parts += [
             verdict_line(pair),
-            table("Origin", ("", ""), list(pair["origin"].items())),
-            table("Signals", ("signal", "value", "unit", "not measured because"), signal_rows(pair)),
-            table("Decision", ("", ""), list(pair["decision"].items())),
-            table("Models and versions", ("", ""), list(pair["provenance"].items())),
+            facts("Origin", pair["origin"]),
+            table("Signals", ("signal", "value", "unit or why not"), signal_rows(pair)),
+            facts("Decision", pair["decision"]),
+            facts("Models and versions", pair["provenance"]),
         ]
     return parts
 
@@ -127,9 +155,9 @@ def verdict_line(pair: Mapping[str, Any]) -> Text:
 
 
 def signal_rows(pair: Mapping[str, Any]) -> list[tuple[object, ...]]:
-    """List all signals in their order."""
-    values, unmeasurable = pair["signals"], pair["unmeasurable"]
-    return [(s.name, values.get(s.name), s.unit, unmeasurable.get(s.name, "")) for s in SIGNALS]
+    """List all signals in their order, with the unit of a measured one and the reason of an unmeasurable one."""
+    values, reasons = pair["signals"], pair["unmeasurable"]
+    return [(s.name, shown(values.get(s.name)), reasons.get(s.name, s.unit)) for s in SIGNALS]
 
 
 def render_check(result: Mapping[str, Any]) -> list[RenderableType]:

@@ -56,7 +56,7 @@ def plan_chunks(job: PartitionJob, claim: Claim, listed: PairList) -> tuple[Chun
     slices = [(start, min(start + job.config.chunk_pairs, listed.count)) for start in starts]
     prints = [chunk_fingerprint(job.score_fingerprint, identities[start:stop]) for start, stop in slices]
     ledger = ledgered_chunks(store(), claim.partition_id, prints)
-    there = {row.fingerprint for row in ledger.values() if chunk_is_there(storage(), row.uri, row.size)}
+    there = {row.fingerprint for row in ledger.values() if chunk_is_there(storage(), row.uri, row.sha256)}
     return tuple(
         ChunkSlice(number, start, stop, print_, print_ in there)
         for number, ((start, stop), print_) in enumerate(zip(slices, prints, strict=True))

@@ -69,10 +69,10 @@ def write_chunk(storage: Path, fingerprint: str, data: ChunkData) -> ChunkFile:
     return ChunkFile(uri, facts.sha256, facts.size, len(data.uids))
 
 
-def chunk_is_there(storage: Path, uri: str, size: int) -> bool:
-    """Say whether a ledgered chunk's file is in the storage folder with its size; its pages are checked on reading."""
+def chunk_is_there(storage: Path, uri: str, sha256: str) -> bool:
+    """Say whether a ledgered chunk's file is in the storage folder, byte for byte: a damaged one is scored again."""
     path = storage / uri
-    return path.is_file() and path.stat().st_size == size
+    return path.is_file() and file_facts(path).sha256 == sha256
 
 
 def _is_whole(path: Path) -> bool:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,11 @@ def scratch_folder(storage: Path, partition_id: int, fence: int) -> Path:
 
 
 def remove_scratch(storage: Path, partition_id: int, fence: int) -> None:
-    """Remove an attempt's folder."""
+    """Remove an attempt's folder, and the partition's if nothing else is in it."""
     partition = storage.absolute() / "scratch" / str(partition_id)
     shutil.rmtree(partition / str(fence), ignore_errors=True)
+    with suppress(OSError):  # another attempt has begun there
+        partition.rmdir()
 
 
 def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[tuple[str, Prepared]], count: int) -> None:

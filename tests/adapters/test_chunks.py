@@ -101,12 +101,12 @@ def test_a_cut_file_is_damaged(tmp_path: Path, size: int):
         read_chunk(path)
 
 
-def test_a_ledgered_chunk_is_there_with_its_size_only(tmp_path: Path):
+def test_a_ledgered_chunk_is_there_byte_for_byte_or_not_at_all(tmp_path: Path):
     written = write_chunk(tmp_path, FINGERPRINT, chunk())
 
-    assert chunk_is_there(tmp_path, written.uri, written.size)
-    assert not chunk_is_there(tmp_path, written.uri, written.size + 1)
-    assert not chunk_is_there(tmp_path, "chunks/none.parquet", 0)
+    assert chunk_is_there(tmp_path, written.uri, written.sha256)
+    assert not chunk_is_there(tmp_path, written.uri, "0" * 64)
+    assert not chunk_is_there(tmp_path, "chunks/none.parquet", written.sha256)
 
 
 def test_a_missing_file_is_damaged(tmp_path: Path):
