@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from operator import ne
 from typing import cast
 
 import psycopg
@@ -59,8 +60,8 @@ def _refuse_unstorable(table: Table, columns: Sequence[str], row: tuple[object, 
     strange = set(map(type, row)) - PLAIN
     if strange and not all(issubclass(kind, str) for kind in strange):
         raise TypeError(f"a row for {table.name} holds {strange}, expected plain Python values: {row!r:.300}")
-    if any(value != value for value in row):  # noqa: PLR0124 - only NaN differs from itself
-        nan = [name for name, value in zip(columns, row, strict=True) if value != value]  # noqa: PLR0124 - as above
+    if any(map(ne, row, row)):  # only NaN differs from itself
+        nan = [name for name, value in zip(columns, row, strict=True) if ne(value, value)]
         raise ValueError(f"a row for {table.name} holds NaN in {', '.join(nan)}: {row!r:.300}")
 
 

@@ -63,19 +63,6 @@ def status(engine: Engine, dataset_name: str | None = None) -> list[dict[str, ob
     return _read_all(engine, query)
 
 
-def reason_counts(engine: Engine, dataset_name: str) -> dict[str, int]:
-    """Count the pairs of a data set's lineage that are not kept, by reason, the most frequent first."""
-    lineage = select_lineage().where(dataset.c.name == dataset_name).subquery()
-    query = (
-        select(lineage.c.reason, func.count())
-        .where(lineage.c.kept == 0)
-        .group_by(lineage.c.reason)
-        .order_by(func.count().desc(), lineage.c.reason)
-    )
-    with engine.connect() as connection:
-        return dict(connection.execute(query).tuples().all())
-
-
 def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
     """Tell the whole story of every committed pair of this key or uid.
 

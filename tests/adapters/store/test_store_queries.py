@@ -11,7 +11,6 @@ from pairsift.adapters.store.queries import (
     attempt_rows,
     conservation,
     find_pairs,
-    reason_counts,
     status,
     stored_attempt,
     stored_files,
@@ -142,11 +141,6 @@ def test_a_run_is_summed_up(engine: Engine):
         *("cats", "flow-1", 2, 0, 1, 1, 0),
     )
     assert (row.pairs_read, row.pairs_kept, row.pairs_dropped, row.pairs_quarantined) == (6, 4, 1, 1)
-
-
-def test_reasons_are_counted_for_what_is_not_kept(cats: Engine):
-    assert reason_counts(cats, "cats") == {"blurry": 1, "image_corrupt": 1}
-    assert reason_counts(cats, "dogs") == {}
 
 
 def test_a_sound_store_conserves_every_pair(cats: Engine):
