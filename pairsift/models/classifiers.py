@@ -1,5 +1,6 @@
 """Image classifiers: class logits of a picture and of each cell of its last feature map."""
 
+import pickle
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -140,7 +141,12 @@ def _build(source: ClassifierSource) -> nn.Module:
         else:
             net = torchvision.models.get_model(source.name.removeprefix(_PREFIX), weights=None)
         net.load_state_dict(state)
-    except (OSError, RuntimeError, ValueError, safetensors.SafetensorError) as error:
+    except pickle.UnpicklingError as error:
+        # Torch's own message advises to load it without the safety of weights_only.
+        raise ModelUnavailableError(
+            f"{source.weights} does not hold the weights of {source.name}: it is no state dict"
+        ) from error
+    except (OSError, RuntimeError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise ModelUnavailableError(f"{source.weights} does not hold the weights of {source.name}: {error}") from error
     return net.eval().requires_grad_(requires_grad=False)
 

@@ -6,8 +6,8 @@ from pairsift.config import ScoreConfig
 from pairsift.errors import ModelUnavailableError
 
 CPU_BATCH = {"float32": 4, "bfloat16": 8}
-"""Images per pass on a CPU: the largest activation stays under the 32 MiB above which malloc maps fresh pages each time.
-Twice as many cost 6 % more CPU time in bfloat16 and 30 % in float32, all of it page faults (EfficientNet-Lite0)."""
+"""Images per pass on a CPU: the largest activation stays under the 32 MiB above which malloc maps fresh pages each
+time. Twice as many cost 6 % more CPU time in bfloat16 and 30 % in float32, in page faults (EfficientNet-Lite0)."""
 CUDA_BATCH = 256
 
 

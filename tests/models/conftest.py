@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.datasets import load_sample_image
+from sklearn.datasets import load_sample_image  # type: ignore[import-untyped]  # it ships no stubs
 
 from pairsift.config import ScoreConfig
 from pairsift.models.conse import Conse, find_conse, load_conse

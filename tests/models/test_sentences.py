@@ -1,3 +1,4 @@
+import itertools
 import json
 import shutil
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @torch.inference_mode()
 def vectors(encoder: SentenceEncoder, captions: Sequence[str]) -> torch.Tensor:
-    found = {}
+    found: dict[int, torch.Tensor] = {}
     for batch in encoder.encode(captions):
         found |= dict(zip(batch.captions, batch.vectors, strict=False))
     return torch.stack([found[place] for place in range(len(captions))])
@@ -37,6 +38,14 @@ def test_agrees_with_sentence_transformers(encoder: SentenceEncoder, folder: Pat
     expected = SentenceTransformer(str(folder), device="cpu").encode(list(captions), convert_to_tensor=True)
 
     torch.testing.assert_close(vectors(encoder, captions), expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_full_batch_without_padding_changes_no_bit(encoder: SentenceEncoder):
+    words = ("stone", "bird", "river", "house")
+    captions = [" ".join(chosen) for chosen in itertools.product(words, repeat=6)][:64]
+
+    assert torch.equal(vectors(encoder, captions)[:1], vectors(encoder, captions[:1]))
 
 
 def test_cuts_a_caption_longer_than_the_last_bucket(encoder: SentenceEncoder):
