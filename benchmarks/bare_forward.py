@@ -32,7 +32,7 @@ class BareCost:
         return self.image_ms + self.text_ms
 
 
-def bare_cost(config: ScoreConfig, pixels: NDArray[np.uint8], captions: Sequence[str], repeats: int = 3) -> BareCost:
+def bare_cost(config: ScoreConfig, pixels: NDArray[np.uint8], captions: Sequence[str], repeats: int = 2) -> BareCost:
     """Time both networks on one thread at every batch size; the least CPU time of each counts."""
     limit_threads(1)
     encoder = load_encoder(resolve(config))

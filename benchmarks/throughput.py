@@ -21,7 +21,7 @@ from pairsift.config import PreprocessConfig, ScoreConfig
 from pairsift.core.preprocessing import prepare
 from pairsift.core.records import Cleaner
 
-BARE_PAIRS = 512
+BARE_PAIRS = 256
 WARMUP_PAIRS = 64
 
 

@@ -29,7 +29,7 @@ def curate_partition(job: PartitionJob) -> PartitionOutcome:
     if isinstance(claim, PartitionOutcome):
         return claim
     with held(claim) as attempt:
-        if job.export_only:
+        if claim.kind == "export":
             return export_again(job, claim)
         ingested = ingest_partition(job, claim)
         score_chunks(job, attempt, ingested)

@@ -55,7 +55,7 @@ class ScoreConfig(Model):
     )
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA if there is one.")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="auto takes bfloat16 where the processor has it, else float32."
+        default="auto", description="auto takes bfloat16 where the processor is faster in it, else float32."
     )
     baseline_input: Literal["shared", "published"] = Field(
         default="shared",
@@ -118,7 +118,6 @@ class PartitionJob(Model):
     score_fingerprint: str
     decision_fingerprint: str
     models: dict[str, str] = Field(description="Fingerprints of the models that measure, by name.")
-    export_only: bool = Field(default=False, description="The decision stands; only its files are made again.")
     run_id: str
 
 

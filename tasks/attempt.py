@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from threading import Event
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from pairsift.adapters.exports import files_are_there
 from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.store.claims import begin_attempt
 from pairsift.adapters.store.lease import Lease, keep_lease
@@ -48,9 +49,12 @@ def stop_attempts() -> None:
 
 @task(task_run_name="claim {job.key}", cache_policy=NO_CACHE, persist_result=False)
 def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
-    """Begin an attempt, or say that another one has committed the same meanwhile; Busy if one is at work."""
+    """Begin an attempt, of kind export if only the files are missing; skipped if there is nothing to do.
+
+    Busy if another attempt is at work on the partition.
+    """
     request = AttemptRequest(
-        kind=AttemptKind.EXPORT if job.export_only else AttemptKind.CURATE,
+        kind=AttemptKind.CURATE,
         out_uri=job.out,
         formats=tuple(job.config.export.formats),
         input_fingerprint=job.input_fingerprint,
@@ -62,10 +66,11 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
         flow_run_id=job.run_id,
         versions={name: version(name) for name in VERSIONED},
     )
-    begun = begin_attempt(store(), job.partition_id, request, ProcessIdentity.current())
-    if isinstance(begun, Committed):
-        return PartitionOutcome(job.key, "skipped")
-    return begun
+    me = ProcessIdentity.current()
+    begun = begin_attempt(store(), job.partition_id, request, me)
+    if isinstance(begun, Committed) and not files_are_there(begun.exports):
+        begun = begin_attempt(store(), job.partition_id, replace(request, kind=AttemptKind.EXPORT), me)
+    return begun if isinstance(begun, Claim) else PartitionOutcome(job.key, "skipped")
 
 
 @contextmanager

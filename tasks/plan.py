@@ -3,14 +3,13 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from pairsift.adapters.exports import out_folder
+from pairsift.adapters.exports import files_are_there, out_folder
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.sources import open_source
@@ -24,7 +23,7 @@ from pairsift.adapters.store.registry import (
     register_partitions,
     register_policy,
 )
-from pairsift.adapters.store.rows import Committed, PartitionRow
+from pairsift.adapters.store.rows import PartitionRow
 from pairsift.adapters.store.summaries import summarise
 from pairsift.config import PartitionJob, RunRequest
 from pairsift.core.fingerprint import decision_fingerprint
@@ -64,13 +63,13 @@ def plan_run(request: RunRequest) -> RunPlan:
     activate_decision_set(store(), dataset_id, job.decision_set_id)
     committed = find_committed(store(), dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
     chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})
-    done = {row.id for row in chosen if row.id in committed and files_are_there(committed[row.id])}
+    done = {row.id for row in chosen if row.id in committed and files_are_there(committed[row.id].exports)}
     return RunPlan(
         run_id=job.run_id,
         dataset=job.dataset,
         out=job.out,
         started=started,
-        jobs=tuple(for_partition(job, row, row.id in committed) for row in chosen if row.id not in done),
+        jobs=tuple(for_partition(job, row) for row in chosen if row.id not in done),
         skipped=tuple(row.key for row in chosen if row.id in done),
         partition_ids=tuple(row.id for row in chosen),
     )
@@ -107,10 +106,10 @@ def job_template(request: RunRequest, dataset_id: int) -> PartitionJob:
     )
 
 
-def for_partition(job: PartitionJob, row: PartitionRow, export_only: bool) -> PartitionJob:
+def for_partition(job: PartitionJob, row: PartitionRow) -> PartitionJob:
     """Fill in what is a partition's own."""
     own = {"partition_id": row.id, "key": row.key, "input_fingerprint": row.input_fingerprint}
-    return job.model_copy(update={**own, "export_only": export_only})
+    return job.model_copy(update=own)
 
 
 def choose(rows: Sequence[PartitionRow], request: RunRequest, to_rerun: set[str]) -> list[PartitionRow]:
@@ -121,12 +120,6 @@ def choose(rows: Sequence[PartitionRow], request: RunRequest, to_rerun: set[str]
             raise ConfigError(f"{request.source} has no partition {wanted!r}: {nearest(wanted, keys)}")
     wanted_keys = set(request.partitions) or keys
     return [row for row in rows if row.key in wanted_keys and (not request.rerun_failed or row.key in to_rerun)]
-
-
-def files_are_there(committed: Committed) -> bool:
-    """Look whether a committed export's files are all in place, whole by their size."""
-    paths = [(Path(file.uri), file.size) for file in committed.exports]
-    return bool(paths) and all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
 
 @task(name="finish", cache_policy=NO_CACHE, persist_result=False)

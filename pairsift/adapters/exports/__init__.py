@@ -1,6 +1,13 @@
 """Writers: the files of an export."""
 
-from pairsift.adapters.exports.catalog import WRITERS, ExportedFile, export_folder, out_folder, write_export
+from pairsift.adapters.exports.catalog import (
+    WRITERS,
+    ExportedFile,
+    export_folder,
+    files_are_there,
+    out_folder,
+    write_export,
+)
 from pairsift.adapters.exports.manifest import manifest_is_current, write_manifest
 from pairsift.adapters.exports.request import ExportBatch, ExportRequest
 
@@ -10,6 +17,7 @@ __all__ = [
     "ExportRequest",
     "ExportedFile",
     "export_folder",
+    "files_are_there",
     "manifest_is_current",
     "out_folder",
     "write_export",

@@ -1,6 +1,6 @@
 """The one list of export formats, and the folder that a partition's files go to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from pairsift.adapters.exports.request import ExportRequest
 from pairsift.adapters.exports.shard import write_shard
 from pairsift.adapters.exports.uids import write_uids
 from pairsift.adapters.sources.files import local_path
+from pairsift.adapters.store.rows import ExportRow
 from pairsift.errors import ConfigError
 
 FINGERPRINT_DIGITS = 16
@@ -45,6 +46,12 @@ def write_export(request: ExportRequest) -> list[ExportedFile]:
         raise ConfigError(f"unknown export format {unknown[0]!r}: known are {', '.join(WRITERS)}")
     folder = export_folder(request.out, request.dataset, request.partition, request.fingerprint)
     return [_write(folder, name, request) for name in request.formats]
+
+
+def files_are_there(files: Sequence[ExportRow]) -> bool:
+    """Look whether the files of a committed export are all in place, whole by their size; False if there are none."""
+    paths = [(Path(file.uri), file.size) for file in files]
+    return bool(paths) and all(path.is_file() and path.stat().st_size == size for path, size in paths)
 
 
 def export_folder(out: str, dataset: str, partition: str, fingerprint: str) -> Path:
