@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The sample run keeps its Prefect server's own database beside its results.
-SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect PREFECT_SERVER_ANALYTICS_ENABLED=false
+SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check format lint types layers bench clean

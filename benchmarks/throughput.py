@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.bare_forward import BareCost, bare_cost
 from benchmarks.derived import derived_pairs, write_derived
+from pairsift.cli import PREFECT_DEFAULTS
 from pairsift.config import PreprocessConfig, ScoreConfig
 from pairsift.core.preprocessing import prepare
 from pairsift.core.records import Cleaner
@@ -53,12 +54,8 @@ def measured(folder: Path, count: int, dtype: str) -> dict[str, Any]:
     source, warmup, home = folder / f"{count}", folder / "warmup", folder / f"home-{count}"
     write_derived(source, count)
     write_derived(warmup, WARMUP_PAIRS)
-    environment = os.environ | {
-        "PAIRSIFT_STORAGE": str(home / "data"),
-        "PREFECT_HOME": str(home / "prefect"),
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    }
+    own = {"PAIRSIFT_STORAGE": str(home / "data"), "PREFECT_HOME": str(home / "prefect")}
+    environment = os.environ | PREFECT_DEFAULTS | own
     command = [sys.executable, "-m", "benchmarks.measured_run", str(source), str(warmup), "--dtype", dtype]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -16,6 +16,15 @@ from pairsift.errors import ConfigError, PairsiftError, UnusableInputError
 EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
 
+PREFECT_DEFAULTS = {
+    # Prefect's own lines would tear the progress display; its server and the UI keep them.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # The temporary server of a run makes its database first: more than Prefect's 20 s on a busy machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+"""Prefect's settings for a run in this process, where the user has set none in the environment."""
+
 app = typer.Typer(
     name="pairsift",
     help="Decide which image–text pairs are good enough to train on, say why, and remember it.",
@@ -95,8 +104,7 @@ def build_request(config: RunConfig, choices: dict[str, str | None], fields: dic
 
 def execute(request: RunRequest, *, progress: bool) -> dict[str, Any]:
     """Run the flow in this process, with progress in the terminal, and return its summary."""
-    # Prefect's own lines would tear the progress display; its server and the UI keep them.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    os.environ.update(PREFECT_DEFAULTS | os.environ)  # before Prefect is imported: it reads them then
     from contextlib import nullcontext
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # seconds
