@@ -77,8 +77,8 @@ class SentenceEncoder:
             ids[row, : len(tokens)] = torch.tensor(tokens)
             valid[row, : len(tokens)] = True
         ids, valid = ids.to(device), valid.to(device)
-        # A mask in four dimensions is used as it is; one in two is dropped where a batch needs no padding, and then
-        # another kernel makes other bits.
+        # A mask in four dimensions is used as it is; one in two is dropped where a batch needs no padding, and a
+        # caption's neighbours would decide which kernel runs.
         output = self.net(input_ids=ids, attention_mask=valid[:, None, None, :])
         states: torch.Tensor = output.last_hidden_state.float()
         weights = valid[:, :, None].float()
