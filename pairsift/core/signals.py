@@ -42,7 +42,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("text.url_likeness", "float", "0–1", "share of the caption's non-space characters that stand in URLs"),
     Signal("text.code_likeness", "float", "0–1", "share of the caption's non-space characters that stand in markup, code or identifiers"),
     Signal("pair.alignment", "float", "cosine, −1–1", "cosine of image and caption embedding under the encoder"),
-    Signal("baseline.image_quality", "float", "logit²", "population variance of the classifier's logits, image scaled as the reference method does", "reference method"),
+    Signal("baseline.image_quality", "float", "logit²", "population variance of the classifier's logits, pixels as score.baseline_input says", "reference method"),
     Signal("baseline.text_quality", "float", "1", "mean of the squared components of the caption's sentence embedding", "reference method"),
     Signal("baseline.pair_quality", "float", "logit²", "baseline.image_quality × baseline.text_quality", "reference method"),
 )  # fmt: skip
