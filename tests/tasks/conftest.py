@@ -1,0 +1,46 @@
+"""Tasks are called without Prefect, against a real SQLite store and real files; the encoder is the real one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from pairsift.adapters.store.rows import Claim
+from pairsift.config import PartitionJob
+from tasks import workplace
+from tests.tasks.policy_files import fixed_cut
+from tests.tasks.shards import BLURRED, FILENAME_CAPTION, GOOD, TRUNCATED, cut
+from tests.tasks.steps import claimed, planned
+
+
+@pytest.fixture(autouse=True)
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the process a storage folder of its own, with a database in it once a run is planned."""
+    folder = tmp_path / "storage"
+    monkeypatch.delenv("PAIRSIFT_DATABASE_URL", raising=False)
+    monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
+    yield folder
+    workplace.store().dispose()
+
+
+@pytest.fixture
+def store(job: PartitionJob) -> Engine:  # noqa: ARG001 - the plan makes the database
+    return workplace.store()
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Path:
+    """Nine pairs: six honest ones, a blurred picture, a truncated picture, a file's name as caption."""
+    return cut(tmp_path / "source" / "a.tar", (*GOOD, BLURRED, TRUNCATED, FILENAME_CAPTION))
+
+
+@pytest.fixture
+def job(shard: Path, tmp_path: Path) -> PartitionJob:
+    """The job of that shard, in chunks of four pairs, under a policy that drops only the blurred one."""
+    return planned(shard, policy=str(fixed_cut(tmp_path)))
+
+
+@pytest.fixture
+def claim(job: PartitionJob) -> Claim:
+    return claimed(job)

@@ -1,0 +1,55 @@
+"""The stages of one partition, called one after the other as the flow does."""
+
+from pathlib import Path
+from typing import Any
+
+from pairsift.adapters.store.rows import Claim
+from pairsift.config import PartitionJob, RunConfig, RunRequest
+from tasks.attempt import claim_partition
+from tasks.export import commit_partition, export_partition
+from tasks.ingest import ingest_partition
+from tasks.plan import RunPlan, plan_run
+from tasks.preprocess import preprocess_chunk
+from tasks.references import IngestedPartition, PartitionOutcome
+from tasks.score import score_chunk
+from tasks.threshold import threshold_partition
+
+CHUNK_PAIRS = 4
+
+
+def plan_of(source: Path, run_id: str = "run-1", **config: Any) -> RunPlan:
+    """Plan a run over a source; jobs bear `run_id`, as no flow is at work."""
+    request = RunRequest(source=str(source), config=RunConfig(**{"chunk_pairs": CHUNK_PAIRS, **config}))
+    plan = plan_run.fn(request)
+    jobs = tuple(job.model_copy(update={"run_id": run_id}) for job in plan.jobs)
+    return RunPlan(run_id, plan.dataset, plan.out, plan.started, jobs, plan.skipped, plan.partition_ids)
+
+
+def planned(source: Path, run_id: str = "run-1", **config: Any) -> PartitionJob:
+    """Plan a run over a source of one partition; return its job."""
+    (job,) = plan_of(source, run_id, **config).jobs
+    return job
+
+
+def claimed(job: PartitionJob) -> Claim:
+    """Claim the job's partition."""
+    claim = claim_partition.fn(job)
+    assert isinstance(claim, Claim)
+    return claim
+
+
+def scored(job: PartitionJob, claim: Claim) -> IngestedPartition:
+    """Ingest, and score every chunk that is not in the ledger."""
+    ingested = ingest_partition.fn(job, claim)
+    for chunk in ingested.chunks:
+        if not chunk.ledgered:
+            score_chunk.fn(job, claim, preprocess_chunk.fn(job, ingested, chunk))
+    return ingested
+
+
+def committed(job: PartitionJob, claim: Claim) -> PartitionOutcome:
+    """Take the partition through all stages."""
+    ingested = scored(job, claim)
+    decided = threshold_partition.fn(job, ingested)
+    exported = export_partition.fn(job, ingested, decided)
+    return commit_partition.fn(job, claim, ingested, decided, exported)

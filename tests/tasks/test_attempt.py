@@ -1,0 +1,87 @@
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from pairsift.adapters.store.queries import status
+from pairsift.adapters.store.rows import Claim
+from pairsift.config import PartitionJob
+from pairsift.errors import Busy, Fenced, SourceChangedError
+from tasks.attempt import claim_partition, held
+from tasks.ingest import ingest_partition
+from tasks.references import PartitionOutcome
+from tests.tasks.steps import claimed, committed, planned
+
+
+def test_a_failure_marks_the_partition_failed_with_its_error_and_frees_it(
+    job: PartitionJob, claim: Claim, store: Engine
+):
+    with pytest.raises(SourceChangedError), held(claim):
+        raise SourceChangedError("a.tar changed")
+
+    (row,) = status(store)
+    assert row["status"] == "failed"
+    assert row["error"] == "SourceChangedError: a.tar changed"
+    assert isinstance(claim_partition.fn(job.model_copy(update={"run_id": "run-2"})), Claim)
+
+
+def test_an_interrupt_is_recorded_and_goes_its_way(claim: Claim, store: Engine):
+    with pytest.raises(KeyboardInterrupt), held(claim):
+        raise KeyboardInterrupt
+
+    (row,) = status(store)
+    assert row["status"] == "failed"
+    assert str(row["error"]).startswith("KeyboardInterrupt")
+
+
+def test_scratch_is_gone_when_an_attempt_ends_well_or_badly(job: PartitionJob, claim: Claim, storage: Path):
+    with suppress(ValueError), held(claim):
+        ingest_partition.fn(job, claim)
+        raise ValueError("bug")
+    again = claimed(job.model_copy(update={"run_id": "run-2"}))
+    with held(again):
+        committed(job, again)
+
+    assert [path for path in (storage / "scratch").rglob("*") if path.is_file()] == []
+
+
+def test_a_partition_at_work_is_busy_and_the_error_says_who_holds_it(job: PartitionJob, claim: Claim):  # noqa: ARG001 - it holds
+    with pytest.raises(Busy, match=r"partition a is being worked on by attempt 1 \(process \d+ on "):
+        claim_partition.fn(job.model_copy(update={"run_id": "run-2"}))
+
+
+def test_a_partition_committed_meanwhile_is_skipped(job: PartitionJob, claim: Claim):
+    committed(job, claim)
+
+    assert claim_partition.fn(job) == PartitionOutcome("a", "skipped")
+
+
+def test_an_attempt_that_lost_its_partition_stops_at_the_next_check(job: PartitionJob, claim: Claim):
+    with held(claim) as attempt:
+        claimed(job)
+        attempt.lease.renew()
+
+        with pytest.raises(Fenced):
+            attempt.check()
+
+
+def test_a_lost_attempt_does_not_mark_its_successors_partition_failed(job: PartitionJob, claim: Claim, store: Engine):
+    with suppress(Fenced), held(claim):
+        claimed(job)
+        raise Fenced("taken")
+
+    (row,) = status(store)
+    assert row["status"] == "running"
+
+
+def test_a_failed_attempt_does_not_hide_what_an_earlier_one_committed(shard: Path, store: Engine):
+    first = planned(shard)
+    committed(first, claimed(first))
+    other = planned(shard, "run-2", policy="baseline")
+    with pytest.raises(ValueError, match="bug"), held(claimed(other)):
+        raise ValueError("bug")
+
+    (row,) = status(store)
+    assert row["status"] == "failed"
+    assert row["pairs_read"] == 9

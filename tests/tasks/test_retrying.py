@@ -1,0 +1,48 @@
+import errno
+import sqlite3
+
+import psycopg
+import pytest
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from pairsift.errors import Busy, ChunkDamagedError, ContainerDamagedError, Fenced, SourceChangedError
+from tasks.retrying import is_transient
+
+LOCKED = sqlite3.OperationalError("database is locked")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError("peer"),
+        TimeoutError("server"),
+        OperationalError("UPDATE", {}, LOCKED),
+        LOCKED,
+        psycopg.OperationalError("server closed the connection"),
+        OSError(errno.EIO, "input/output error"),
+        OSError(errno.ESTALE, "stale file handle"),
+    ],
+)
+def test_what_may_pass_is_tried_again(error: BaseException):
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SourceChangedError("a.tar changed"),
+        ContainerDamagedError("a.tar is damaged"),
+        ChunkDamagedError("chunk gone"),
+        Fenced("taken"),
+        Busy("held"),
+        ValueError("bug"),
+        MemoryError(),
+        FileNotFoundError(errno.ENOENT, "gone"),
+        PermissionError(errno.EACCES, "not yours"),
+        OSError(errno.ENOSPC, "disk full"),
+        IntegrityError("INSERT", {}, sqlite3.IntegrityError("unique")),
+        KeyboardInterrupt(),
+    ],
+)
+def test_bad_data_a_full_disk_and_bugs_are_not(error: BaseException):
+    assert not is_transient(error)
