@@ -1,0 +1,90 @@
+"""Groups of the sample's pictures, drawn with swapped captions and decided as partitions by the library itself."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.swapped_captions import Draw, Floats, Integers, Outcome, draw_pairs
+from pairsift.core.baseline import pair_quality
+from pairsift.core.deciding import PairTable, decide
+from pairsift.core.policy import ALIGNMENT, Fdr, Policy
+from pairsift.models.scores import Scores, cosine
+
+SHARES = (0.1, 0.3, 0.6)
+SMALL_PARTITION = 75
+"""Pairs of a shard of the sample, about: the reference set is then as small as in `make run`."""
+SELECT_ONLY = Policy(
+    name="select-only",
+    version=1,
+    description="The selection of the default policy alone; q does not depend on alpha.",
+    duplicates="keep",
+    select=Fdr(method="fdr", alpha=0.05),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Which pictures a draw takes: `size` of the sample's rows `pool`."""
+
+    name: str
+    pool: Integers
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """The outcomes of all draws on one group with one share of swapped captions."""
+
+    group: str
+    share: float
+    outcomes: list[Outcome]
+
+
+def group_pictures(kinds: Sequence[str]) -> list[Group]:
+    """Make the groups that are measured apart, from the kind of every picture."""
+    kind = np.array(kinds)
+    photographs, drawings = np.flatnonzero(kind == "photo"), np.flatnonzero(kind == "drawing")
+    everything = np.arange(len(kind))
+    return [
+        Group("photographs", photographs, len(photographs)),
+        Group("drawings", drawings, len(drawings)),
+        Group("all", everything, len(everything)),
+        Group(f"{SMALL_PARTITION} of all", everything, SMALL_PARTITION),
+    ]
+
+
+def run_experiments(scores: Scores, groups: Sequence[Group], draws: int, seed: int) -> Iterator[Experiment]:
+    """Run all draws; those of a group and share depend on nothing but these and the seed."""
+    for group in groups:
+        for share in SHARES:
+            rng = np.random.default_rng([seed, zlib.crc32(f"{group.name} {share}".encode())])
+            made = [draw_pairs(rng, group.pool, group.size, share) for _ in range(draws)]
+            yield Experiment(group.name, share, [_judge(scores, draw) for draw in made])
+
+
+def _judge(scores: Scores, draw: Draw) -> Outcome:
+    """Decide one draw as a partition of its own."""
+    image, text = scores.image_embedding[draw.pictures], scores.text_embedding[draw.captions]
+    alignment = cosine(image, text).astype(np.float64)
+    pictures = [str(row) for row in draw.pictures.tolist()]
+    table = PairTable(
+        uids=pictures,
+        image_sha256=pictures,
+        captions=[str(row) for row in draw.captions.tolist()],
+        signals={ALIGNMENT: alignment.tolist()},
+        unmeasurable=[{}] * len(pictures),
+        image_embedding=image.astype(np.float32),
+        text_embedding=text.astype(np.float32),
+    )
+    decisions = decide(table, SELECT_ONLY).decisions
+    z = np.array([made.alignment_z for made in decisions], np.float64)
+    q = np.array([made.alignment_q for made in decisions], np.float64)
+    return Outcome(draw, {"cosine": alignment, "z": z, "product": _product(scores, draw)}, q)
+
+
+def _product(scores: Scores, draw: Draw) -> Floats:
+    """Compute the reference method's score of the draw's pairs."""
+    image, text = (scores.signals[f"baseline.{side}_quality"].astype(np.float64) for side in ("image", "text"))
+    return pair_quality(image[draw.pictures], text[draw.captions])

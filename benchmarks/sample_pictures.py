@@ -1,0 +1,72 @@
+"""The sample's different pictures, each with the caption that was written for it, prepared and encoded as in a run."""
+
+import csv
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pairsift.config import PreprocessConfig, ScoreConfig
+from pairsift.core.measuring import encodable_caption
+from pairsift.core.preprocessing import Prepared, prepare
+from pairsift.core.records import Cleaner
+from pairsift.models.device import limit_threads, resolve
+from pairsift.models.encoder import load_encoder
+from pairsift.models.scores import Encoder, Scores
+
+SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sample"
+
+
+@dataclass(frozen=True, slots=True)
+class HonestPair:
+    """One picture of the sample with its own caption; `kind` is photo or drawing."""
+
+    key: str
+    kind: str
+    prepared: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the encoder says of the honest pairs, in their order, and its CPU time."""
+
+    scores: Scores
+    cpu_ms_per_pair: float
+
+
+def read_honest_pairs() -> list[HonestPair]:
+    """Read every picture of `captions.csv` with the caption of its row.
+
+    The table holds honest captions only; what `build.py` plants (swapped captions, file names) is made from it.
+    """
+    with (SAMPLE / "captions.csv").open(newline="", encoding="utf-8") as file:
+        return [_read_pair(row["key"], row["kind"], row["caption"]) for row in csv.DictReader(file)]
+
+
+def _read_pair(key: str, kind: str, caption: str) -> HonestPair:
+    (path,) = (path for path in (SAMPLE / "folder").glob(f"{key}.*") if path.suffix != ".txt")
+    return HonestPair(key, kind, prepare(path.read_bytes(), caption.encode(), PreprocessConfig(), Cleaner.DEFAULT))
+
+
+def encode(pairs: Sequence[HonestPair], config: ScoreConfig) -> Encoded:
+    """Encode pairs on one thread; the time is that of the fastest of three passes, without loading."""
+    limit_threads(1)
+    pixels = np.stack([pair.prepared.pixels for pair in pairs if pair.prepared.pixels is not None])
+    captions = [encodable_caption(pair.prepared.caption, pair.prepared.measurement) for pair in pairs]
+    unusable = [pair.key for pair, caption in zip(pairs, captions, strict=True) if caption is None]
+    if unusable or len(pixels) < len(pairs):
+        raise ValueError(f"the sample's honest pairs must all be measurable; captions are not: {unusable}")
+    encoder, rows = load_encoder(resolve(config)), np.arange(len(pairs))
+    passes = [_timed_pass(encoder, pixels, rows, captions) for _ in range(3)]
+    return Encoded(passes[0][0], 1000 * min(seconds for _, seconds in passes) / len(pairs))
+
+
+def _timed_pass(
+    encoder: Encoder, pixels: NDArray[np.uint8], rows: NDArray[np.int64], captions: Sequence[str | None]
+) -> tuple[Scores, float]:
+    start = time.process_time()
+    scores = encoder.score(pixels, rows, captions)
+    return scores, time.process_time() - start
