@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 run: setup ## curate the sample data set with the embedded defaults
+	mkdir -p pairsift-data
 	$(SAMPLE_ENV) $(BIN)/pairsift run examples/sample/shards --dataset sample
 
 test: setup ## run all tests, the fast ones first

@@ -55,6 +55,7 @@ def measured(folder: Path, count: int, dtype: str) -> dict[str, Any]:
     write_derived(source, count)
     write_derived(warmup, WARMUP_PAIRS)
     own = {"PAIRSIFT_STORAGE": str(home / "data"), "PREFECT_HOME": str(home / "prefect")}
+    home.mkdir()  # Prefect makes its folder, not the one above
     environment = os.environ | PREFECT_DEFAULTS | own
     command = [sys.executable, "-m", "benchmarks.measured_run", str(source), str(warmup), "--dtype", dtype]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
