@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pairsift.adapters.chunks import ChunkData, chunk_uri, read_chunk
 from pairsift.adapters.exports import ExportBatch
@@ -61,9 +62,14 @@ def pair_table(measured: Iterable[Measured]) -> PairTable:
         captions=[caption for chunk in chunks for caption in chunk.captions],
         signals={s.name: [value for chunk in chunks for value in chunk.signals[s.name]] for s in SIGNALS},
         unmeasurable=[reasons for chunk in chunks for reasons in chunk.unmeasurable],
-        image_embedding=np.concatenate([chunk.image_embedding for chunk in chunks]).astype(np.float32),
-        text_embedding=np.concatenate([chunk.text_embedding for chunk in chunks]).astype(np.float32),
+        image_embedding=_stacked([chunk.image_embedding for chunk in chunks]),
+        text_embedding=_stacked([chunk.text_embedding for chunk in chunks]),
     )
+
+
+def _stacked(embeddings: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
+    """Stack chunks of embeddings to (n, d); (0, 0) where a partition has no pair."""
+    return np.concatenate(embeddings).astype(np.float32) if embeddings else np.empty((0, 0), np.float32)
 
 
 def join_decisions(measured: Iterable[Measured], decisions: Iterable[Decision]) -> Iterator[ExportBatch]:

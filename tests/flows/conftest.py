@@ -1,0 +1,62 @@
+"""Flows run against a Prefect server, started once; every test has its own storage, database and sources."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from pairsift.models.encoder import load_encoder
+from tasks import workplace
+from tests.flows.running import EncoderCalls
+from tests.tasks.policy_files import fixed_cut
+from tests.tasks.shards import BLURRED, FILENAME_CAPTION, GOOD, TRUNCATED, cut
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Prefect's clients leave their sockets to the garbage collector, which may come by in any later test."""
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_server() -> Iterator[None]:
+    """Start Prefect's server once; without heartbeats a flow does not wait a second for their thread."""
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+    ):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the process a storage folder of its own; the database in it comes with the first run."""
+    folder = tmp_path / "storage"
+    monkeypatch.delenv("PAIRSIFT_DATABASE_URL", raising=False)
+    monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
+    yield folder
+    workplace.store().dispose()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Three shards of the sample: a has 9 pairs, two of them bad, b has 6 and c has 5."""
+    folder = tmp_path / "source"
+    cut(folder / "a.tar", (*GOOD, BLURRED, TRUNCATED, FILENAME_CAPTION))
+    cut(folder / "b.tar", range(80, 86))
+    cut(folder / "c.tar", range(150, 155))
+    return folder
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    return fixed_cut(tmp_path)
+
+
+@pytest.fixture
+def encoder_calls(monkeypatch: pytest.MonkeyPatch) -> EncoderCalls:
+    """Count what the encoder is asked, and let it answer."""
+    calls = EncoderCalls(load_encoder)
+    monkeypatch.setattr("tasks.score.load_encoder", calls)
+    return calls
