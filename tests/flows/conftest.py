@@ -36,6 +36,7 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("PAIRSIFT_DATABASE_URL", raising=False)
     monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
     yield folder
+    monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
     workplace.store().dispose()
 
 

@@ -47,8 +47,9 @@ class EncoderCalls:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Read every file below a folder, by its path in it."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Read every file below a folder, by its path in it, but those that a killed process had not finished."""
+    files = (path for path in folder.rglob("[!.]*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def lineage(store: Engine) -> list[tuple[Any, ...]]:

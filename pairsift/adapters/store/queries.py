@@ -121,8 +121,8 @@ def attempt_rows(engine: Engine, attempt_id: int, decision_set_id: int) -> Itera
         .where(pair.c.attempt_id == attempt_id)
         .order_by(pair.c.ordinal)
     )
-    with engine.connect().execution_options(yield_per=ROWS_AT_ONCE) as connection:
-        for row in connection.execute(query).mappings():
+    with engine.connect().execution_options(yield_per=ROWS_AT_ONCE) as connection, connection.execute(query) as rows:
+        for row in rows.mappings():
             yield dict(row)
 
 
