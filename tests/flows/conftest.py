@@ -14,11 +14,6 @@ from tests.tasks.policy_files import fixed_cut
 from tests.tasks.shards import BLURRED, FILENAME_CAPTION, GOOD, TRUNCATED, cut
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let Prefect's clients leave their sockets to the garbage collector, which may come by in any later test."""
-    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server() -> Iterator[None]:
     """Start Prefect's server once; without heartbeats a flow does not wait a second for their thread."""
