@@ -117,7 +117,7 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
 
 def plain_line(line: str) -> Text:
     """A line that is never wrapped or styled, so that paths can be copied."""
-    return Text(line, no_wrap=True, overflow="ignore")
+    return Text(plain(line).plain, no_wrap=True, overflow="ignore")
 
 
 def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
@@ -149,9 +149,8 @@ def verdict_line(pair: Mapping[str, Any]) -> Text:
     """Say in one line what was decided and why."""
     decision = pair["decision"]
     why = f": {decision['reason']}" if decision["reason"] else ""
-    return Text(
-        f"Pair {pair['origin']['key']} of {pair['origin']['dataset']}: {decision['verdict']}{why}", style="bold"
-    )
+    line = f"Pair {pair['origin']['key']} of {pair['origin']['dataset']}: {decision['verdict']}{why}"
+    return Text(plain(line).plain, style="bold")
 
 
 def signal_rows(pair: Mapping[str, Any]) -> list[tuple[object, ...]]:

@@ -1,0 +1,81 @@
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from pairsift.console import facts, plain, render_explain, render_run, render_status, table
+
+
+def drawn(parts: Sequence[RenderableType], width: int = 200) -> str:
+    """Draw for a terminal that obeys escape sequences."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
+    for part in parts:
+        console.print(part, highlight=False)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+HOSTILE = [
+    ("\x1b[2Ja cat", r"\u{1b}[2Ja cat"),
+    ("a\rcat", r"a\u{d}cat"),
+    ("a\x07cat", r"a\u{7}cat"),
+    ("\u202eevil", r"\u{202e}evil"),
+    ("\u2066isolated\u2069", r"\u{2066}isolated\u{2069}"),
+    ("zero\u200bwidth", r"zero\u{200b}width"),
+    ("c1\x9b31mred", r"c1\u{9b}31mred"),
+    ("two\nlines", r"two\u{a}lines"),
+    ("[bold red]markup[/]", "[bold red]markup[/]"),
+    ("[link=https://example.org]click[/link]", "[link=https://example.org]click[/link]"),
+    (":smiley: [0] [/]", ":smiley: [0] [/]"),
+    ("ein Häuschen, 猫, кот, 😀", "ein Häuschen, 猫, кот, 😀"),
+]
+
+
+@pytest.mark.parametrize(("caption", "shown"), HOSTILE)
+def test_a_caption_is_shown_as_text_with_its_unprintable_characters_escaped(caption: str, shown: str):
+    assert plain(caption).plain == shown
+
+
+@pytest.mark.parametrize(("caption", "shown"), HOSTILE)
+def test_tables_and_facts_show_it_so(caption: str, shown: str):
+    assert shown in drawn([table("Pairs", ("caption",), [(caption,)])])
+    assert shown in drawn([facts("Origin", {"caption": caption})])
+
+
+def hostile_story(text: str) -> dict[str, Any]:
+    """The story of a pair whose every word from outside is `text`."""
+    return {
+        "origin": {"key": text, "dataset": "cats", "partition": text, "source_uri": text, "caption": text},
+        "signals": {},
+        "unmeasurable": {},
+        "decision": {"verdict": "keep", "reason": None, "policy": text, "rule": text},
+        "provenance": {"host": text},
+    }
+
+
+def test_explain_lets_no_control_character_of_a_pair_through():
+    assert "\x1b" not in drawn(render_explain({"pairs": [hostile_story("\x1b]0;title\x07")]}))
+
+
+def test_status_and_run_let_no_control_character_of_an_error_or_a_key_through():
+    text = "\x1b]0;title\x07"
+    counts = dict.fromkeys(("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined"), 0)
+    row = {"dataset": "cats", "partition": text, "status": "failed", "attempt": 1, "error": text, **counts}
+    summary = {
+        "dataset": "cats",
+        "partitions": {"committed": 0, "skipped": 0, "failed": 1},
+        "pairs": {"read": 0, "kept": 0, "dropped": 0, "quarantined": 0},
+        "reasons": {},
+        "failed": [{"partition": text, "error": text}],
+        "seconds": 1.0,
+        "out": "/out",
+        "database": "sqlite:////db",
+        "example": text,
+    }
+
+    shown = drawn(render_status({"partitions": [row]})) + drawn(render_run(summary))
+
+    assert "\x1b" not in shown
+    assert r"\u{1b}]0;title\u{7}" in shown
