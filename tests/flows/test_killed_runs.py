@@ -1,3 +1,4 @@
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from sqlalchemy import Engine, text
 
 from pairsift.adapters.checking import check
 from pairsift.adapters.store.engine import open_engine
+from pairsift.adapters.store.queries import status
 from tasks import workplace
 from tests.flows.commands import environment, finished, found, kill, started, wait_for
 from tests.flows.running import files_of, lineage, run
@@ -77,3 +79,25 @@ def test_a_run_killed_twice_half_way_ends_in_the_rows_and_bytes_of_an_undisturbe
     assert check(killed_store, killed_storage, repair=False).problems == []
     assert found(killed_store, "SELECT count(*) FROM pair") == 60
     assert files_of(killed_storage / "scratch") == {}
+
+
+def test_an_interrupted_run_frees_its_partition_and_the_same_command_goes_on(
+    command: list[str], killed_storage: Path, killed_store: Engine
+):
+    with started(command, environment(killed_storage, own_server=False)) as process:
+        wait_for(process, killed_store, CHUNKS)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=180)
+    states = {row["partition"]: row["status"] for row in status(killed_store)}
+    survived = chunks_by_attempt(killed_store)
+
+    with started(command, environment(killed_storage, own_server=False)) as process_again:
+        summary = finished(process_again)
+
+    assert process.returncode not in (0, 2)
+    assert (out, "Traceback" in err) == ("", False)
+    assert states == {"a": "failed", "b": "pending"}
+    assert 0 < len(survived) < 20
+    assert summary["partitions"] == {"committed": 2, "skipped": 0, "failed": 0}
+    assert survived <= chunks_by_attempt(killed_store)
+    assert check(killed_store, killed_storage, repair=False).problems == []
