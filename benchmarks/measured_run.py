@@ -12,6 +12,7 @@ import psutil
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from flows.curate import curate
+from pairsift.adapters.memory import keep_freed_memory
 from pairsift.cli import summary_of
 from pairsift.config import RunConfig, RunRequest, ScoreConfig
 from pairsift.models.device import limit_threads, resolve
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("warmup")
     parser.add_argument("--dtype", default="auto")
     options = parser.parse_args()
+    keep_freed_memory()  # as the command does
     config = RunConfig(score=ScoreConfig(dtype=options.dtype))
     limit_threads(1)
     load_encoder(resolve(config.score))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from pairsift.adapters.memory import keep_freed_memory
 from pairsift.config import RunConfig, RunRequest, explain_validation, load_config
 from pairsift.errors import ConfigError, PairsiftError, UnusableInputError
 
@@ -105,6 +106,7 @@ def build_request(config: RunConfig, choices: dict[str, str | None], fields: dic
 def execute(request: RunRequest, *, progress: bool) -> dict[str, Any]:
     """Run the flow in this process, with progress in the terminal, and return its summary."""
     os.environ.update(PREFECT_DEFAULTS | os.environ)  # before Prefect is imported: it reads them then
+    keep_freed_memory()
     from contextlib import nullcontext
 
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # seconds

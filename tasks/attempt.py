@@ -20,7 +20,7 @@ from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import fingerprint
 from pairsift.errors import InterruptedRunError
 from tasks.references import PartitionOutcome
-from tasks.workplace import storage, store
+from tasks.workplace import set_up_process, storage, store
 
 VERSIONED = ("pairsift", "torch", "timm", "transformers", "pillow", "opencv-python-headless", "numpy", "prefect")
 """Packages whose versions an attempt records."""
@@ -66,6 +66,7 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
         flow_run_id=job.run_id,
         versions={name: version(name) for name in VERSIONED},
     )
+    set_up_process(job.config.score.device)
     me = ProcessIdentity.current()
     begun = begin_attempt(store(), job.partition_id, request, me)
     if isinstance(begun, Committed) and not files_are_there(begun.exports):

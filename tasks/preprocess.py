@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import cv2
 from prefect import task
 
 from pairsift.adapters.pairlist import read_pairs
@@ -18,7 +17,6 @@ from tasks.retrying import STAGE
 @task(task_run_name="preprocess {chunk.number}", **STAGE)
 def preprocess_chunk(job: PartitionJob, ingested: IngestedPartition, chunk: ChunkSlice) -> PreparedChunk:
     """Prepare a chunk's pairs; a bad image or caption is an outcome of its pair, never an error of the task."""
-    cv2.setNumThreads(1)  # the lanes use the cores: OpenCV's own threads would only wait for each other
     cleaner = Policy.model_validate_json(job.policy).cleaner
     pairs = read_pairs(Path(ingested.pair_list), chunk.start, chunk.stop)
     prepared = (

@@ -11,7 +11,6 @@ from pairsift.adapters.store.protocol import record_chunk
 from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
 from pairsift.core.measuring import encodable_caption, merge
-from pairsift.models.device import limit_threads
 from pairsift.models.encoder import load_encoder
 from tasks.references import PreparedChunk
 from tasks.retrying import STAGE
@@ -35,8 +34,6 @@ def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> Non
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:
     """Run the encoder over a chunk and join its signals with those of preprocessing."""
-    if config.device == "cpu":
-        limit_threads(1)
     captions = [encodable_caption(*pair) for pair in zip(prepared.captions, prepared.measurements, strict=True)]
     scores = load_encoder(config).score(prepared.pixels, prepared.image_rows, captions)
     table = merge(prepared.measurements, {name: values.tolist() for name, values in scores.signals.items()})

@@ -3,9 +3,11 @@
 from functools import cache
 from pathlib import Path
 
+import cv2
 from sqlalchemy import Engine
 
 from pairsift.adapters.store.engine import open_engine
+from pairsift.models.device import limit_threads
 from pairsift.settings import Settings
 
 
@@ -17,6 +19,14 @@ def store() -> Engine:
 def storage() -> Path:
     """Return the folder of chunk files and scratch."""
     return Settings().storage.absolute()
+
+
+@cache
+def set_up_process(device: str) -> None:
+    """Leave the cores to the lanes of a CPU; once in a process, before its lanes start."""
+    cv2.setNumThreads(1)  # OpenCV's own threads would wait for each other behind the lanes
+    if device == "cpu":
+        limit_threads(1)
 
 
 @cache

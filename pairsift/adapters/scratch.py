@@ -60,7 +60,6 @@ def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[tuple[st
             readable += 1
         measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
         rows.append({"uid": uid, "image": pair.pixels is not None, "caption": pair.caption, **measured})
-    images.flush()
     measurements.write_text(json.dumps(rows), encoding="utf-8")
 
 
