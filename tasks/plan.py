@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 from pairsift.adapters.exports import files_are_there, out_folder
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.policies import load_policy
-from pairsift.adapters.sources import open_source
+from pairsift.adapters.sources import Source, open_source
 from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
 from pairsift.adapters.store.engine import prepare
 from pairsift.adapters.store.registry import (
@@ -28,7 +28,7 @@ from pairsift.adapters.store.summaries import summarise
 from pairsift.config import PartitionJob, RunRequest
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
-from pairsift.core.policy import nearest
+from pairsift.core.policy import Policy, nearest
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
 from pairsift.models.encoder import model_cards, score_fingerprint
@@ -54,13 +54,17 @@ class RunPlan:
 def plan_run(request: RunRequest) -> RunPlan:
     """Register the source's partitions and find those that need work, before any of it starts.
 
-    UnusableInputError if the request cannot be met: source, policy, models and database are looked at here.
+    UnusableInputError if the request cannot be met, and then nothing is registered: database, source, policy and
+    models are looked at first.
     """
     started = time.time()
     prepare(Settings().store_url)
-    dataset_id, rows = registered(request)
-    job = job_template(request, dataset_id)
-    activate_decision_set(store(), dataset_id, job.decision_set_id)
+    source = open_source(request.source, request.format)
+    policy = load_policy(request.config.policy)
+    job = job_template(request, policy)
+    decision_set_id, rows = register(source, policy, job)
+    job = job.model_copy(update={"decision_set_id": decision_set_id})
+    dataset_id = rows[0].dataset_id
     committed = find_committed(store(), dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
     chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})
     done = {row.id for row in chosen if row.id in committed and files_are_there(committed[row.id].exports)}
@@ -75,20 +79,9 @@ def plan_run(request: RunRequest) -> RunPlan:
     )
 
 
-def registered(request: RunRequest) -> tuple[int, list[PartitionRow]]:
-    """List the source's partitions and make them known to the store."""
-    source = open_source(request.source, request.format)
-    dataset_id = register_dataset(store(), request.dataset or dataset_name(request.source))
-    specs = source.partitions(known_members(store(), dataset_id), request.config.ingest)
-    return dataset_id, register_partitions(store(), dataset_id, specs)
-
-
-def job_template(request: RunRequest, dataset_id: int) -> PartitionJob:
-    """Resolve everything that is the same for all partitions of a run."""
+def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
+    """Resolve everything that is the same for all partitions of a run; a partition's own is filled in later."""
     config = request.config.model_copy(update={"score": resolve(request.config.score)})
-    policy = load_policy(config.policy)
-    text = policy.model_dump_json(by_alias=True, exclude_none=True)
-    policy_id = register_policy(store(), policy.name, str(policy.version), policy.sha256, text)
     scored = score_fingerprint(config.score, config.preprocess, policy.cleaner)
     return PartitionJob(
         partition_id=0,
@@ -96,14 +89,28 @@ def job_template(request: RunRequest, dataset_id: int) -> PartitionJob:
         dataset=request.dataset or dataset_name(request.source),
         out=str(out_folder(request.out or str(storage() / "exports"))),
         config=config,
-        policy=text,
-        decision_set_id=open_decision_set(store(), dataset_id, policy_id, policy.calibration_rule),
+        policy=policy.model_dump_json(by_alias=True, exclude_none=True),
+        decision_set_id=0,
         input_fingerprint="",
         score_fingerprint=scored,
         decision_fingerprint=decision_fingerprint(scored, policy.calibration_rule, policy.sha256),
         models={card.name: card.fingerprint for card in model_cards(config.score)},
         run_id=str(flow_run.id),
     )
+
+
+def register(source: Source, policy: Policy, job: PartitionJob) -> tuple[int, list[PartitionRow]]:
+    """Make policy, data set and partitions known to the store, and the policy's decision set the one that is shown.
+
+    Returns the decision set's id and the partitions, of which there is at least one.
+    """
+    policy_id = register_policy(store(), policy.name, str(policy.version), policy.sha256, job.policy)
+    dataset_id = register_dataset(store(), job.dataset)
+    decision_set_id = open_decision_set(store(), dataset_id, policy_id, policy.calibration_rule)
+    specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
+    rows = register_partitions(store(), dataset_id, specs)
+    activate_decision_set(store(), dataset_id, decision_set_id)
+    return decision_set_id, rows
 
 
 def for_partition(job: PartitionJob, row: PartitionRow) -> PartitionJob:
