@@ -9,7 +9,7 @@ from prefect.states import Completed, Failed
 
 from flows.partition import curate_partition
 from pairsift.config import PartitionJob, RunRequest
-from tasks.attempt import stop_attempts
+from tasks.attempt import allow_attempts, stop_attempts
 from tasks.plan import finish_run, plan_run
 from tasks.references import PartitionOutcome
 
@@ -17,6 +17,7 @@ from tasks.references import PartitionOutcome
 @flow(name="curate", flow_run_name="{request.source}", persist_result=False)
 async def curate(request: RunRequest) -> State[Any]:
     """Curate a source's partitions; Failed, naming them, when one of them failed. The state's data is the summary."""
+    allow_attempts()
     plan = plan_run(request)
     outcomes = [await curate_in_process(job) for job in plan.jobs]
     summary = finish_run(plan, outcomes)
@@ -33,6 +34,7 @@ async def curate_in_process(job: PartitionJob) -> PartitionOutcome:
     except asyncio.CancelledError:
         stop_attempts()
         raise
-    if state.is_completed():
-        return await state.aresult()
-    return PartitionOutcome(key=job.key, status="failed", error=state.message)
+    result = await state.aresult(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        return PartitionOutcome(key=job.key, status="failed", error=f"{type(result).__name__}: {result}")
+    return result

@@ -44,12 +44,11 @@ def main() -> None:
     """Run a command; an error raised on purpose is one line on standard error and an exit code, no traceback."""
     try:
         app()
-    except UnusableInputError as error:
-        sys.stderr.write(f"pairsift: {error}\n")
-        raise SystemExit(EXIT_UNUSABLE) from None
     except PairsiftError as error:
-        sys.stderr.write(f"pairsift: {error}\n")
-        raise SystemExit(EXIT_FAILED) from None
+        from pairsift.console import plain
+
+        sys.stderr.write(f"pairsift: {plain(str(error))}\n")
+        raise SystemExit(EXIT_UNUSABLE if isinstance(error, UnusableInputError) else EXIT_FAILED) from None
 
 
 @app.command(

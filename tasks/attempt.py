@@ -9,6 +9,7 @@ from threading import Event
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there
 from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.store.claims import begin_attempt
@@ -47,9 +48,14 @@ def stop_attempts() -> None:
     _interrupted.set()
 
 
+def allow_attempts() -> None:
+    """Let attempts run again in a process in which a run was stopped."""
+    _interrupted.clear()
+
+
 @task(task_run_name="claim {job.key}", cache_policy=NO_CACHE, persist_result=False)
 def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
-    """Begin an attempt, of kind export if only the files are missing; skipped if there is nothing to do.
+    """Begin an attempt, of kind export if only exported files are missing; skipped if there is nothing to do.
 
     Busy if another attempt is at work on the partition.
     """
@@ -69,7 +75,9 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
     set_up_process(job.config.score.device)
     me = ProcessIdentity.current()
     begun = begin_attempt(store(), job.partition_id, request, me)
-    if isinstance(begun, Committed) and not files_are_there(begun.exports):
+    if isinstance(begun, Committed) and not chunks_are_there(storage(), begun.chunks):
+        begun = begin_attempt(store(), job.partition_id, replace(request, again=True), me)
+    elif isinstance(begun, Committed) and not files_are_there(begun.exports):
         begun = begin_attempt(store(), job.partition_id, replace(request, kind=AttemptKind.EXPORT), me)
     return begun if isinstance(begun, Claim) else PartitionOutcome(job.key, "skipped")
 

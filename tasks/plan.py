@@ -9,6 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there, out_folder
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.policies import load_policy
@@ -23,7 +24,7 @@ from pairsift.adapters.store.registry import (
     register_partitions,
     register_policy,
 )
-from pairsift.adapters.store.rows import PartitionRow
+from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.summaries import summarise
 from pairsift.config import PartitionJob, RunRequest
 from pairsift.core.fingerprint import decision_fingerprint
@@ -67,7 +68,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     dataset_id = rows[0].dataset_id
     committed = find_committed(store(), dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
     chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})
-    done = {row.id for row in chosen if row.id in committed and files_are_there(committed[row.id].exports)}
+    done = {row.id for row in chosen if row.id in committed and is_whole(committed[row.id])}
     return RunPlan(
         run_id=job.run_id,
         dataset=job.dataset,
@@ -117,6 +118,11 @@ def for_partition(job: PartitionJob, row: PartitionRow) -> PartitionJob:
     """Fill in what is a partition's own."""
     own = {"partition_id": row.id, "key": row.key, "input_fingerprint": row.input_fingerprint}
     return job.model_copy(update=own)
+
+
+def is_whole(committed: Committed) -> bool:
+    """Look whether a committed partition's chunk files and exported files are all in place."""
+    return chunks_are_there(storage(), committed.chunks) and files_are_there(committed.exports)
 
 
 def choose(rows: Sequence[PartitionRow], request: RunRequest, to_rerun: set[str]) -> list[PartitionRow]:

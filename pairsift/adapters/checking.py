@@ -12,12 +12,6 @@ from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.store.queries import active_exports, conservation, export_places, stored_files
 from pairsift.adapters.store.rows import StoredFile
 
-MENDED_BY = {
-    "export": "the next run of the source makes it again from stored results",
-    "chunk": "the rows and exports that were made of it stand; it is scored again when a run needs it",
-}
-"""What becomes of a file that is not there."""
-
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -58,9 +52,9 @@ def _check_file(file: StoredFile, storage: Path) -> Iterator[Problem]:
     path = storage / file.uri if file.kind == "chunk" else Path(file.uri)
     where = f"{file.kind} {path} of {file.dataset}/{file.partition}"
     if not path.is_file():
-        yield Problem(f"the file is gone: {MENDED_BY[file.kind]}", where)
+        yield Problem("the file is gone: run the source again, it is made anew", where)
     elif file_facts(path).sha256 != file.sha256:
-        yield Problem(f"the file's bytes have changed: remove it; {MENDED_BY[file.kind]}", where)
+        yield Problem("the file's bytes have changed: remove it and run the source again, it is made anew", where)
 
 
 def _check_manifest(engine: Engine, dataset: str, out: str, *, repair: bool) -> Iterator[Problem]:

@@ -75,6 +75,11 @@ def chunk_is_there(storage: Path, uri: str, sha256: str) -> bool:
     return path.is_file() and file_facts(path).sha256 == sha256
 
 
+def chunks_are_there(storage: Path, fingerprints: Sequence[str]) -> bool:
+    """Look whether all these chunks have their files; their bytes are not read."""
+    return all((storage / chunk_uri(fingerprint)).is_file() for fingerprint in fingerprints)
+
+
 def _is_whole(path: Path) -> bool:
     try:
         return read_chunk(path) is not None

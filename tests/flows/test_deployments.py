@@ -16,7 +16,7 @@ def test_every_entrypoint_is_a_module_path_that_loads_a_flow(deployment: dict[st
 
 
 def test_the_form_of_a_run_describes_every_parameter():
-    flow = load_flow_from_entrypoint("flows.curate.curate")
+    flow: Flow[..., object] = load_flow_from_entrypoint("flows.curate.curate")
 
     fields = flow.parameters.definitions["RunRequest"]["properties"]
 

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,25 @@ def test_a_shard_that_changed_is_curated_again_and_replaces_its_pairs(source: Pa
     assert summary["pairs"]["read"] == 19
     assert verdicts(workplace.store()).total() == 19
     assert check(workplace.store(), storage, repair=False).problems == []
+
+
+def test_a_lost_chunk_of_a_committed_partition_is_made_anew_by_the_next_run(source: Path, policy: Path, storage: Path):
+    run(source, policy, partitions=("b",))
+    shutil.rmtree(storage / "chunks")
+
+    run(source, policy, partitions=("b",))
+
+    assert check(workplace.store(), storage, repair=False).problems == []
+
+
+def test_an_export_and_its_chunks_that_are_both_gone_are_made_anew(source: Path, policy: Path, storage: Path):
+    run(source, policy, partitions=("b",))
+    before = files_of(storage / "exports")
+    shutil.rmtree(storage / "chunks")
+    shutil.rmtree(storage / "exports")
+
+    first = run(source, policy, partitions=("b",))
+    second = run(source, policy, partitions=("b",))
+
+    assert (first["failed"], second["failed"]) == ([], [])
+    assert files_of(storage / "exports") == before

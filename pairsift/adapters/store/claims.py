@@ -33,7 +33,7 @@ def find_committed(
     claim sets its state right.
     """
     query = (
-        select(attempt.c.partition_id, attempt.c.id)
+        select(attempt.c.partition_id, attempt.c.id, attempt.c.chunks)
         .join(partition, partition.c.committed_attempt_id == attempt.c.id)
         .where(
             partition.c.dataset_id == dataset_id,
@@ -51,8 +51,8 @@ def find_committed(
         committed = connection.execute(query).all()
         files = _exports_by_attempt(connection, of_out)
     return {
-        partition_id: Committed(partition_id, attempt_id, _complete(files.get(attempt_id, ()), formats))
-        for partition_id, attempt_id in committed
+        partition_id: Committed(partition_id, attempt_id, tuple(chunks), _complete(files.get(attempt_id, ()), formats))
+        for partition_id, attempt_id, chunks in committed
     }
 
 
@@ -69,7 +69,7 @@ def begin_attempt(engine: Engine, partition_id: int, request: AttemptRequest, me
         if request.kind is AttemptKind.EXPORT and committed is None:
             raise Fenced(f"partition {record.key} is no longer committed with this input and decision: plan again")
         holder = _live_holder(connection, record, request)
-        if request.kind is AttemptKind.CURATE and committed is not None:
+        if request.kind is AttemptKind.CURATE and committed is not None and not request.again:
             if holder is None:
                 _close_open_attempts(connection, record.id)
                 _set_partition(connection, record.id, status=PartitionStatus.COMMITTED, lease_until=None, error=None)
@@ -86,17 +86,17 @@ def _locked_partition(connection: Connection, partition_id: int) -> PartitionRec
 
 
 def _matching_commit(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Committed | None:
-    same = select(attempt.c.id).where(
+    same = select(attempt.c.id, attempt.c.chunks).where(
         attempt.c.id == record.committed_attempt_id,
         attempt.c.input_fingerprint == request.input_fingerprint,
         attempt.c.decision_fingerprint == request.decision_fingerprint,
     )
-    attempt_id = connection.scalar(same)
-    if attempt_id is None:
+    found = connection.execute(same).one_or_none()
+    if found is None:
         return None
-    query = _select_exports().where(export.c.attempt_id == attempt_id, export.c.out_uri == request.out_uri)
-    files = _exports_by_attempt(connection, query).get(attempt_id, [])
-    return Committed(record.id, attempt_id, _complete(files, request.formats))
+    query = _select_exports().where(export.c.attempt_id == found.id, export.c.out_uri == request.out_uri)
+    files = _exports_by_attempt(connection, query).get(found.id, [])
+    return Committed(record.id, found.id, tuple(found.chunks), _complete(files, request.formats))
 
 
 def _live_holder(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Holder | None:

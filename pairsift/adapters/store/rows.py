@@ -42,7 +42,10 @@ class PartitionRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRequest:
-    """What an attempt is asked to do, and with what; `formats` are the names of the files to export to `out_uri`."""
+    """What an attempt is asked to do, and with what; `formats` are the names of the files to export to `out_uri`.
+
+    `again` asks for it even where the same is committed already, because stored results are gone.
+    """
 
     kind: AttemptKind
     out_uri: str
@@ -56,6 +59,7 @@ class AttemptRequest:
     flow_run_id: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     lease_s: float = LEASE_S
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +93,13 @@ class Claim:
 class Committed:
     """There is a committed attempt with the same input and decision.
 
-    `exports` are its files for the output asked for: if they are all there, nothing is to be done. Empty if this
-    output was never written in just these formats.
+    `chunks` are the fingerprints of its chunk files, `exports` its files for the output asked for: if they are all
+    there, nothing is to be done. No exports if this output was never written in just these formats.
     """
 
     partition_id: int
     attempt_id: int
+    chunks: tuple[str, ...]
     exports: tuple[ExportRow, ...]
 
 
