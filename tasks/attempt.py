@@ -21,7 +21,7 @@ from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import fingerprint
 from pairsift.errors import InterruptedRunError
 from tasks.references import PartitionOutcome
-from tasks.workplace import set_up_process, storage, store
+from tasks.workplace import scratch, set_up_process, storage, store
 
 VERSIONED = ("pairsift", "torch", "timm", "transformers", "pillow", "opencv-python-headless", "numpy", "prefect")
 """Packages whose versions an attempt records."""
@@ -92,4 +92,4 @@ def held(claim: Claim) -> Iterator[Attempt]:
             fail_attempt(store(), claim, f"{type(error).__name__}: {error}")
             raise
         finally:
-            remove_scratch(storage(), claim.partition_id, claim.fence)
+            remove_scratch(scratch(), claim.partition_id, claim.fence)

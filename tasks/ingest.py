@@ -17,19 +17,19 @@ from pairsift.core.ingesting import check_damage, identify
 from pairsift.core.records import Damage, IngestedPair
 from tasks.references import ChunkSlice, IngestedPartition
 from tasks.retrying import STAGE
-from tasks.workplace import storage, store
+from tasks.workplace import scratch, storage, store
 
 
 @task(task_run_name="ingest {job.key}", **STAGE)
 def ingest_partition(job: PartitionJob, claim: Claim) -> IngestedPartition:
     """List a partition's pairs in local scratch and find which chunks an earlier attempt has scored."""
-    scratch = scratch_folder(storage(), claim.partition_id, claim.fence)
+    folder = scratch_folder(scratch(), claim.partition_id, claim.fence)
     damage: list[Damage] = []
-    listed = write_pairs(scratch / "pairs.arrow", identified(job, damage))
+    listed = write_pairs(folder / "pairs.arrow", identified(job, damage))
     check_damage(job.key, listed.count, damage, job.config.ingest)
     return IngestedPartition(
         pair_list=str(listed.path),
-        scratch=str(scratch),
+        scratch=str(folder),
         pairs=listed.count,
         digest=listed.digest,
         chunks=plan_chunks(job, claim, listed),

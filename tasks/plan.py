@@ -13,6 +13,7 @@ from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there, out_folder
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.policies import load_policy
+from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.sources import Source, open_source
 from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
 from pairsift.adapters.store.engine import prepare
@@ -69,6 +70,8 @@ def plan_run(request: RunRequest) -> RunPlan:
     committed = find_committed(store(), dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
     chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})
     done = {row.id for row in chosen if row.id in committed and is_whole(committed[row.id])}
+    for partition_id in done:  # what a process left that was killed right after its commit
+        remove_scratch(storage(), partition_id, committed[partition_id].number)
     return RunPlan(
         run_id=job.run_id,
         dataset=job.dataset,

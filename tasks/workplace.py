@@ -7,6 +7,7 @@ import cv2
 from sqlalchemy import Engine
 
 from pairsift.adapters.store.engine import open_engine
+from pairsift.core.fingerprint import fingerprint
 from pairsift.models.device import limit_threads
 from pairsift.settings import Settings
 
@@ -19,6 +20,11 @@ def store() -> Engine:
 def storage() -> Path:
     """Return the folder of chunk files and scratch."""
     return Settings().storage.absolute()
+
+
+def scratch() -> Path:
+    """Return this database's folder of scratch: two databases on one storage both count their partitions from 1."""
+    return storage() / "scratch" / fingerprint(store().url.render_as_string(hide_password=True))[:16]
 
 
 @cache

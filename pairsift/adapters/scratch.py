@@ -30,20 +30,24 @@ class PreparedPairs:
     measurements: list[Measurement]
 
 
-def scratch_folder(storage: Path, partition_id: int, fence: int) -> Path:
-    """Name the folder of one attempt and remove what earlier attempts at the partition left."""
-    partition = storage.absolute() / "scratch" / str(partition_id)
+def scratch_folder(scratch: Path, partition_id: int, fence: int) -> Path:
+    """Make the folder of one attempt and remove what earlier attempts at the partition left.
+
+    `scratch` is one database's, whose numbers these are. A later attempt's folder stays: this one may be a retry that
+    does not know yet that it was overtaken.
+    """
+    partition = scratch / str(partition_id)
     for leftover in partition.glob("*"):
-        if leftover.name != str(fence):
+        if int(leftover.name) < fence:
             shutil.rmtree(leftover, ignore_errors=True)
     folder = partition / str(fence)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def remove_scratch(storage: Path, partition_id: int, fence: int) -> None:
+def remove_scratch(scratch: Path, partition_id: int, fence: int) -> None:
     """Remove an attempt's folder, and the partition's if nothing else is in it."""
-    partition = storage.absolute() / "scratch" / str(partition_id)
+    partition = scratch / str(partition_id)
     shutil.rmtree(partition / str(fence), ignore_errors=True)
     with suppress(OSError):  # another attempt has begun there
         partition.rmdir()

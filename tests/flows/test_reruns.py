@@ -206,3 +206,16 @@ def test_an_export_and_its_chunks_that_are_both_gone_are_made_anew(source: Path,
 
     assert (first["failed"], second["failed"]) == ([], [])
     assert files_of(storage / "exports") == before
+
+
+def test_what_a_run_left_that_was_killed_right_after_a_commit_is_removed_by_the_next(
+    source: Path, policy: Path, storage: Path
+):
+    run(source, policy, partitions=("a",))
+    left = storage / "scratch" / "1" / "1" / "decided.json"
+    left.parent.mkdir(parents=True)
+    left.write_text("{}")
+
+    run(source, policy, partitions=("a",))
+
+    assert files_of(storage / "scratch") == {}

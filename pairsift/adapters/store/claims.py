@@ -33,7 +33,8 @@ def find_committed(
     claim sets its state right.
     """
     query = (
-        select(attempt.c.partition_id, attempt.c.id, attempt.c.chunks)
+        select(partition.c.id, attempt.c.id.label("attempt_id"), attempt.c.number, attempt.c.chunks)
+        .select_from(attempt)
         .join(partition, partition.c.committed_attempt_id == attempt.c.id)
         .where(
             partition.c.dataset_id == dataset_id,
@@ -51,8 +52,10 @@ def find_committed(
         committed = connection.execute(query).all()
         files = _exports_by_attempt(connection, of_out)
     return {
-        partition_id: Committed(partition_id, attempt_id, tuple(chunks), _complete(files.get(attempt_id, ()), formats))
-        for partition_id, attempt_id, chunks in committed
+        row.id: Committed(
+            row.id, row.attempt_id, row.number, tuple(row.chunks), _complete(files.get(row.attempt_id, ()), formats)
+        )
+        for row in committed
     }
 
 
@@ -86,7 +89,7 @@ def _locked_partition(connection: Connection, partition_id: int) -> PartitionRec
 
 
 def _matching_commit(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Committed | None:
-    same = select(attempt.c.id, attempt.c.chunks).where(
+    same = select(attempt.c.id, attempt.c.number, attempt.c.chunks).where(
         attempt.c.id == record.committed_attempt_id,
         attempt.c.input_fingerprint == request.input_fingerprint,
         attempt.c.decision_fingerprint == request.decision_fingerprint,
@@ -96,7 +99,7 @@ def _matching_commit(connection: Connection, record: PartitionRecord, request: A
         return None
     query = _select_exports().where(export.c.attempt_id == found.id, export.c.out_uri == request.out_uri)
     files = _exports_by_attempt(connection, query).get(found.id, [])
-    return Committed(record.id, found.id, tuple(found.chunks), _complete(files, request.formats))
+    return Committed(record.id, found.id, found.number, tuple(found.chunks), _complete(files, request.formats))
 
 
 def _live_holder(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Holder | None:

@@ -93,12 +93,13 @@ class Claim:
 class Committed:
     """There is a committed attempt with the same input and decision.
 
-    `chunks` are the fingerprints of its chunk files, `exports` its files for the output asked for: if they are all
-    there, nothing is to be done. No exports if this output was never written in just these formats.
+    `number` is its fence, `chunks` are the fingerprints of its chunk files, `exports` its files for the output asked
+    for: if they are all there, nothing is to be done. No exports if this output was never written in just these formats.
     """
 
     partition_id: int
     attempt_id: int
+    number: int
     chunks: tuple[str, ...]
     exports: tuple[ExportRow, ...]
 
