@@ -1,6 +1,7 @@
 """Local scratch of one attempt: pixels and measurements between preprocess and score; gone when they are used."""
 
 import json
+import math
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -54,16 +55,21 @@ def remove_scratch(scratch: Path, partition_id: int, fence: int) -> None:
 
 
 def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[tuple[str, Prepared]], count: int) -> None:
-    """Write a chunk of `count` prepared pairs, each with its uid; one pair is in memory at a time."""
-    images = np.lib.format.open_memmap(pixels, mode="w+", dtype=np.uint8, shape=(count, *PIXELS_SHAPE))
+    """Write a chunk of `count` prepared pairs, each with its uid; one pair is in memory at a time.
+
+    The pixels are written, not mapped: on a full disk that is an OSError, and in mapped memory the end of the process.
+    """
     rows: list[dict[str, object]] = []
-    readable = 0
-    for uid, pair in prepared:
-        if pair.pixels is not None:
-            images[readable] = pair.pixels
-            readable += 1
-        measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
-        rows.append({"uid": uid, "image": pair.pixels is not None, "caption": pair.caption, **measured})
+    with pixels.open("wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *PIXELS_SHAPE)}
+        np.lib.format.write_array_header_1_0(file, header)
+        end = file.tell() + count * math.prod(PIXELS_SHAPE)
+        for uid, pair in prepared:
+            if pair.pixels is not None:
+                file.write(pair.pixels.tobytes())
+            measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
+            rows.append({"uid": uid, "image": pair.pixels is not None, "caption": pair.caption, **measured})
+        file.truncate(end)  # the unreadable images' rows, behind all others, take no room
     measurements.write_text(json.dumps(rows), encoding="utf-8")
 
 
