@@ -36,7 +36,7 @@ from pairsift.models.device import resolve
 from pairsift.models.encoder import model_cards, score_fingerprint
 from pairsift.settings import Settings
 from tasks.references import PartitionOutcome
-from tasks.workplace import storage, store
+from tasks.workplace import scratch, storage, store
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})
     done = {row.id for row in chosen if row.id in committed and is_whole(committed[row.id])}
     for partition_id in done:  # what a process left that was killed right after its commit
-        remove_scratch(storage(), partition_id, committed[partition_id].number)
+        remove_scratch(scratch(), partition_id, committed[partition_id].number)
     return RunPlan(
         run_id=job.run_id,
         dataset=job.dataset,
