@@ -212,7 +212,7 @@ def test_what_a_run_left_that_was_killed_right_after_a_commit_is_removed_by_the_
     source: Path, policy: Path, storage: Path
 ):
     run(source, policy, partitions=("a",))
-    left = storage / "scratch" / "1" / "1" / "decided.json"
+    left = workplace.scratch() / "1" / "1" / "decided.json"
     left.parent.mkdir(parents=True)
     left.write_text("{}")
 

@@ -94,7 +94,7 @@ class Committed:
     """There is a committed attempt with the same input and decision.
 
     `number` is its fence, `chunks` are the fingerprints of its chunk files, `exports` its files for the output asked
-    for: if they are all there, nothing is to be done. No exports if this output was never written in just these formats.
+    for: if all are there, nothing is to be done. No exports if this output was never written in just these formats.
     """
 
     partition_id: int
