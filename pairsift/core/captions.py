@@ -26,14 +26,15 @@ def read_caption(raw: bytes | None, max_bytes: int) -> str | Reason:
     """Decode a caption: strict UTF-8, or UTF-16 that says so by a byte order mark.
 
     Returns CAPTION_MISSING, CAPTION_TOO_LONG (more than `max_bytes`) or CAPTION_NOT_UTF8 instead of a text. An empty
-    caption is a text: only cleaning tells whether anything is left.
+    caption is a text: only cleaning tells whether anything is left. One newline at the end does not count, as it does
+    not in the uid: pairs of one uid have the same scores.
     """
     if raw is None:
         return Reason.CAPTION_MISSING
-    if len(raw) > max_bytes:
+    if len(raw.removesuffix(b"\n")) > max_bytes:
         return Reason.CAPTION_TOO_LONG
     try:
-        return _decode(raw)
+        return _decode(raw).removesuffix("\n")
     except UnicodeDecodeError:
         return Reason.CAPTION_NOT_UTF8
 

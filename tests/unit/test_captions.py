@@ -9,11 +9,12 @@ from tests.unit.captions_corpus import ENGLISH, OTHER_LATIN, SCRIPTS
 @pytest.mark.parametrize(
     ("raw", "text"),
     [
-        ("a cät 猫\n".encode(), "a cät 猫\n"),
+        ("a cät 猫\n".encode(), "a cät 猫"),
         (b"\xef\xbb\xbfa cat", "a cat"),
         ("a cät".encode("utf-16"), "a cät"),
         (b"\xfe\xff" + "a cät".encode("utf-16-be"), "a cät"),
         (b"", ""),
+        (b"a cat\n\n", "a cat\n"),
         (None, Reason.CAPTION_MISSING),
         (b"caf\xe9", Reason.CAPTION_NOT_UTF8),
         (b"\xed\xa0\x80", Reason.CAPTION_NOT_UTF8),
@@ -27,6 +28,7 @@ def test_reads_utf_8_and_marked_utf_16_only(raw: bytes | None, text: str | Reaso
 @pytest.mark.parametrize(("size", "read"), [(10, "a" * 10), (11, Reason.CAPTION_TOO_LONG)])
 def test_a_caption_exactly_as_long_as_allowed_is_read(size: int, read: str | Reason):
     assert read_caption(b"a" * size, 10) == read
+    assert read_caption(b"a" * size + b"\n", 10) == read
 
 
 @pytest.mark.parametrize(
