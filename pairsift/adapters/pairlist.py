@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class PairList:
-    """A written pair list: its path, the number of pairs and the digest of their uids, keys and images, in order."""
+    """A written pair list: its path, the number of pairs and the digest of what is exported of their origin."""
 
     path: Path
     count: int
@@ -58,7 +58,7 @@ def write_pairs(path: Path, pairs: Iterable[IngestedPair]) -> PairList:
 
 
 def pairs_digest(pairs: Iterable[IngestedPair]) -> str:
-    """Hash the pairs as `write_pairs` does: sha256 over uid, key and image of each, in order; 64 hex digits."""
+    """Hash the pairs as `write_pairs` does: sha256 over uid, key, image and source's uid of each, in order."""
     digest = hashlib.sha256()
     for pair in pairs:
         digest.update(_identity(pair))
@@ -66,7 +66,7 @@ def pairs_digest(pairs: Iterable[IngestedPair]) -> str:
 
 
 def _identity(pair: IngestedPair) -> bytes:
-    return json.dumps([pair.uid, pair.key, pair.image_sha256]).encode()
+    return json.dumps([pair.uid, pair.key, pair.image_sha256, pair.source_uid]).encode()
 
 
 def iter_pairs(path: Path) -> Iterator[IngestedPair]:

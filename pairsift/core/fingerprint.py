@@ -25,5 +25,5 @@ def decision_fingerprint(score_fingerprint: str, calibration: str, policy: str) 
 
 
 def export_fingerprint(decision: str, formats: Sequence[str], pairs: str) -> str:
-    """Identify an export: the decision, what is written, and the digest of the pairs' uids, keys and images."""
+    """Identify an export: the decision, what is written, and the digest of the pairs' origins (`pairs_digest`)."""
     return fingerprint({"decision": decision, "formats": sorted(formats), "pairs": pairs})

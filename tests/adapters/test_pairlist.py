@@ -62,9 +62,10 @@ def test_an_empty_list_can_be_read(tmp_path: Path):
         replace(PAIRS[-1], uid="f" * 32),
         replace(PAIRS[-1], key="other"),
         replace(PAIRS[-1], image_sha256="f" * 64),
+        replace(PAIRS[-1], source_uid="f" * 32),
     ],
 )
-def test_the_digest_follows_uid_key_and_image(tmp_path: Path, changed: IngestedPair):
+def test_the_digest_follows_uid_key_image_and_the_sources_uid(tmp_path: Path, changed: IngestedPair):
     digest = write_pairs(tmp_path / "a", PAIRS).digest
 
     assert write_pairs(tmp_path / "b", PAIRS).digest == digest
