@@ -97,7 +97,7 @@ def read_chunk(path: Path, *, embeddings: bool = True) -> ChunkData:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
-        raise ChunkDamagedError(f"chunk file {path} is gone or damaged: {error}") from error
+        raise ChunkDamagedError(f"chunk file {path} is gone or damaged: remove it and run again ({error})") from error
     return _from_table(table)
 
 

@@ -18,6 +18,7 @@ from pairsift.core.captions import display_text
 from pairsift.core.deciding import Decision, PairTable
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
 from pairsift.core.signals import SIGNALS
+from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
 Measured = tuple[list[IngestedPair], ChunkData]
@@ -37,7 +38,7 @@ class PartitionFiles:
         for fingerprint in self.chunks:
             chunk = read_chunk(self.storage / chunk_uri(fingerprint), embeddings=embeddings)
             stop = start + len(chunk.uids)
-            yield read_pairs(self.pair_list, start, stop), chunk
+            yield _joined(fingerprint, read_pairs(self.pair_list, start, stop), chunk)
             start = stop
 
 
@@ -46,7 +47,14 @@ def stored_measured(storage: Path, chunks: Sequence[str], rows: Iterable[Mapping
     remaining = iter(rows)
     for fingerprint in chunks:
         chunk = read_chunk(storage / chunk_uri(fingerprint))
-        yield [stored_pair(row) for row in islice(remaining, len(chunk.uids))], chunk
+        yield _joined(fingerprint, [stored_pair(row) for row in islice(remaining, len(chunk.uids))], chunk)
+
+
+def _joined(fingerprint: str, pairs: list[IngestedPair], chunk: ChunkData) -> Measured:
+    """Refuse (ChunkDamagedError) to give pairs the measurements of others, whatever went wrong before."""
+    if [pair.uid for pair in pairs] != chunk.uids:
+        raise ChunkDamagedError(f"chunk file {chunk_uri(fingerprint)} holds other pairs: remove it and run again")
+    return pairs, chunk
 
 
 def pair_table(measured: Iterable[Measured]) -> PairTable:

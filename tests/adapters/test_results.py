@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pairsift.adapters.chunks import ChunkData, write_chunk
+from pairsift.adapters.pairlist import write_pairs
+from pairsift.adapters.policies import load_policy
+from pairsift.adapters.results import PartitionFiles, pair_table, stored_measured
+from pairsift.core.deciding import decide
+from pairsift.core.records import IngestedPair
+from pairsift.core.signals import SIGNALS
+from pairsift.errors import ChunkDamagedError
+
+FIRST, SECOND = "a" * 64, "b" * 64
+
+
+def chunk(uids: list[str]) -> ChunkData:
+    vectors = np.ones((len(uids), 4), np.float16)
+    return ChunkData(
+        uids=uids,
+        captions=["a cat"] * len(uids),
+        signals={signal.name: [None] * len(uids) for signal in SIGNALS},
+        unmeasurable=[{} for _ in uids],
+        image_embedding=vectors,
+        text_embedding=vectors,
+        fused_embedding=vectors,
+    )
+
+
+def partition(folder: Path, listed: list[str], first: list[str], second: list[str]) -> PartitionFiles:
+    pairs = (IngestedPair(n, uid, uid, None, None, None) for n, uid in enumerate(listed))
+    write_pairs(folder / "pairs.arrow", pairs)
+    write_chunk(folder, FIRST, chunk(first))
+    write_chunk(folder, SECOND, chunk(second))
+    return PartitionFiles(folder, folder / "pairs.arrow", (FIRST, SECOND))
+
+
+def rows(uids: list[str]) -> list[dict[str, object]]:
+    absent = dict.fromkeys(("source_uid", "source_uri", "byte_offset", "byte_size", "image_sha256"))
+    return [{"ordinal": n, "uid": uid, "key": uid, **absent} for n, uid in enumerate(uids)]
+
+
+def test_chunks_are_joined_with_their_own_pairs(tmp_path: Path):
+    files = partition(tmp_path, ["p", "q", "r"], ["p", "q"], ["r"])
+
+    assert pair_table(files.measured()).uids == ["p", "q", "r"]
+
+
+@pytest.mark.parametrize(("first", "second"), [(["p", "x"], ["r"]), (["q", "p"], ["r"]), (["p", "q"], ["r", "s"])])
+def test_a_chunk_of_other_pairs_is_never_taken_for_theirs(tmp_path: Path, first: list[str], second: list[str]):
+    files = partition(tmp_path, ["p", "q", "r"], first, second)
+
+    with pytest.raises(ChunkDamagedError, match="other pairs"):
+        list(files.measured())
+    with pytest.raises(ChunkDamagedError, match="other pairs"):
+        list(stored_measured(tmp_path, (FIRST, SECOND), rows(["p", "q", "r"])))
+
+
+@pytest.mark.parametrize("policy", ["default", "baseline"])
+def test_a_partition_without_pairs_has_no_decisions(tmp_path: Path, policy: str):
+    write_pairs(tmp_path / "pairs.arrow", [])
+
+    decided = decide(pair_table(PartitionFiles(tmp_path, tmp_path / "pairs.arrow", ()).measured()), load_policy(policy))
+
+    assert (decided.decisions, decided.calibration) == ([], None)
