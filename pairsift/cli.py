@@ -188,13 +188,13 @@ def policies(as_json: Json = False) -> None:
 @database.command("upgrade", epilog="**Example**\n\n`pairsift db upgrade`")
 def upgrade_database(as_json: Json = False) -> None:
     """Create the tables, or bring those of an older Pairsift up to date."""
-    from pairsift.adapters.store.engine import open_engine, upgrade
+    from pairsift.adapters.store.engine import open_engine, shown_url, upgrade
     from pairsift.console import render_upgrade, show
     from pairsift.settings import Settings
 
     url = Settings().store_url
     upgrade(url)
-    show({"database": open_engine(url).url.render_as_string(hide_password=True)}, as_json, render_upgrade)
+    show({"database": shown_url(open_engine(url))}, as_json, render_upgrade)
 
 
 @app.command(epilog="**Example**\n\n`pairsift doctor`")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from pairsift.adapters.store.engine import open_engine, prepare
+from pairsift.adapters.store.engine import open_engine, prepare, shown_url
 from pairsift.config import ScoreConfig
 from pairsift.errors import PairsiftError
 from pairsift.models.device import resolve
@@ -47,7 +47,7 @@ def _look(what: str, find: Callable[[], str]) -> Finding:
 def _database() -> str:
     url = Settings().store_url
     prepare(url)
-    return open_engine(url).url.render_as_string(hide_password=True)
+    return shown_url(open_engine(url))
 
 
 def _storage() -> str:

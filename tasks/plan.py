@@ -16,7 +16,7 @@ from pairsift.adapters.policies import load_policy
 from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.sources import Source, open_source
 from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
-from pairsift.adapters.store.engine import prepare
+from pairsift.adapters.store.engine import prepare, shown_url
 from pairsift.adapters.store.registry import (
     activate_decision_set,
     known_members,
@@ -163,6 +163,6 @@ def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str,
         "failed": [{"partition": o.key, "error": o.error} for o in outcomes if o.status == "failed"],
         "seconds": round(time.time() - plan.started, 3),
         "out": plan.out,
-        "database": store().url.render_as_string(hide_password=True),
+        "database": shown_url(store()),
         "example": total.example,
     }

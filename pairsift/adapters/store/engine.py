@@ -33,7 +33,8 @@ def open_engine(url: str, clock: Clock | None = None) -> Engine:
     """Open SQLite or PostgreSQL; nothing is connected yet, but SQLite's folder is made.
 
     `clock` replaces the time of leases, for tests: by default it is the database's own on PostgreSQL and the local
-    one on SQLite, which only one host can use. StoreError if the URL names no database that Pairsift knows.
+    one on SQLite, which only one host can use. StoreError if the URL names no database that Pairsift knows, or
+    SQLite's folder cannot be made.
     """
     parsed = _parse(url)
     engine = (
@@ -58,7 +59,14 @@ def _parse(url: str) -> URL:
 
 
 def _open_sqlite(url: URL) -> Engine:
-    Path(url.database or "").absolute().parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(url.database or "").absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the database's folder {folder} cannot be made: {error.strerror}; set PAIRSIFT_STORAGE or "
+            "PAIRSIFT_DATABASE_URL to another place"
+        ) from error
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -79,6 +87,11 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later would fail at once, not wait, when another wrote between.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def shown_url(engine: Engine) -> str:
+    """Render the database's URL for people: without its password, wherever it stands."""
+    return engine.url.set(query={}).render_as_string(hide_password=True)
 
 
 @contextmanager
@@ -149,7 +162,7 @@ def require_current(engine: Engine) -> None:
     with _reached(engine), engine.connect() as connection:
         reason = _behind(connection)
     if reason is not None:
-        raise StoreError(_OLD.format(_shown(engine.url), reason))
+        raise StoreError(_OLD.format(shown_url(engine), reason))
 
 
 def alembic_config(connection: Connection | None = None) -> Config:
@@ -170,7 +183,7 @@ def _behind(connection: Connection) -> str | None:
         return "has no tables yet"
     if revision in {known.revision for known in script.walk_revisions()}:
         return f"is at the older version {revision}"
-    raise StoreError(f"the database at {_shown(connection.engine.url)} is newer than this Pairsift: update Pairsift")
+    raise StoreError(f"the database at {shown_url(connection.engine)} is newer than this Pairsift: update Pairsift")
 
 
 @contextmanager
@@ -178,9 +191,4 @@ def _reached(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise StoreError(f"the database at {_shown(engine.url)} cannot be used: {error.orig}") from error
-
-
-def _shown(url: URL) -> str:
-    """Render a URL for people: without its password, wherever it stands."""
-    return url.set(query={}).render_as_string(hide_password=True)
+        raise StoreError(f"the database at {shown_url(engine)} cannot be used: {error.orig}") from error

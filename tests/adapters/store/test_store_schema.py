@@ -13,6 +13,7 @@ from pairsift.adapters.store.engine import (
     now,
     open_engine,
     require_current,
+    shown_url,
     transient,
     upgrade,
     writing,
@@ -177,3 +178,18 @@ def test_a_lost_connection_is_transient_and_a_wrong_statement_is_not(engine: Eng
 
     assert transient(lost.value)
     assert transient(wrong.value) is (engine.dialect.name == "sqlite")
+
+
+@pytest.mark.parametrize("secret_at", ["postgresql://me:secret@host/db", "postgresql://me@host/db?password=secret"])
+def test_a_url_is_shown_without_its_password(secret_at: str):
+    assert shown_url(open_engine(secret_at)) in {
+        "postgresql+psycopg://me:***@host/db",
+        "postgresql+psycopg://me@host/db",
+    }
+
+
+def test_a_folder_that_cannot_be_made_for_the_database_is_named(tmp_path: Path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(StoreError, match=r"file/new cannot be made: .* set PAIRSIFT_STORAGE"):
+        open_engine(f"sqlite:///{tmp_path}/file/new/pairsift.db")
