@@ -76,7 +76,7 @@ def progress(engine: Engine, dataset_name: str) -> list[Progress]:
     """Tell how far the partitions are that the last attempts worked on, the latest last."""
     scored = (
         select(func.coalesce(func.sum(chunk.c.rows), 0))
-        .where(chunk.c.attempt_id == attempt.c.id)
+        .where(chunk.c.partition_id == attempt.c.partition_id, chunk.c.attempt_id == attempt.c.id)
         .correlate(attempt)
         .scalar_subquery()
     )
