@@ -25,7 +25,7 @@ from pairsift.adapters.store.queries import StoredAttempt, attempt_rows, stored_
 from pairsift.adapters.store.rows import AttemptResult, CalibrationRow, Claim, ExportRow, ModelRow
 from pairsift.config import PartitionJob
 from pairsift.core.calibration import CalibrationSummary
-from pairsift.core.fingerprint import export_fingerprint
+from pairsift.core.fingerprint import export_fingerprint, fingerprint
 from pairsift.core.policy import Policy
 from tasks.references import DecidedPartition, IngestedPartition, PartitionOutcome
 from tasks.retrying import STAGE
@@ -112,8 +112,15 @@ def export_rows(job: PartitionJob, digest: str, exported: Sequence[ExportedFile]
 
 
 def calibration_row(job: PartitionJob, made: CalibrationSummary | None) -> CalibrationRow | None:
-    """Make the store's row of a calibration, if there could be one."""
-    return None if made is None else CalibrationRow(made.fingerprint, job.score_fingerprint, asdict(made))
+    """Make the store's row of a calibration, if there could be one.
+
+    Its fingerprint is of all it says: one reference set says other things under another encoder or other rules.
+    """
+    if made is None:
+        return None
+    summary = asdict(made)
+    identity = fingerprint({"score": job.score_fingerprint, "summary": summary})
+    return CalibrationRow(identity, job.score_fingerprint, summary)
 
 
 def committed_attempt(claim: Claim) -> int:
