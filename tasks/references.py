@@ -1,6 +1,6 @@
 """What travels between tasks: ids, chunk numbers, paths, digests and counts; never rows or arrays."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +53,4 @@ class PartitionOutcome:
 
     key: str
     status: str
-    pairs: dict[str, int] = field(default_factory=dict)
     error: str | None = None
