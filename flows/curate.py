@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
@@ -19,6 +19,9 @@ async def curate(request: RunRequest) -> State[Any]:
     """Curate a source's partitions; Failed, naming them, when one of them failed. The state's data is the summary."""
     allow_attempts()
     plan = plan_run(request)
+    logger = get_run_logger()
+    logger.info("%s: %s", plan.dataset, plan.source)
+    logger.info("%d partitions to work on, %d committed already", len(plan.jobs), len(plan.skipped))
     outcomes = [await curate_in_process(job) for job in plan.jobs]
     summary = finish_run(plan, outcomes)
     if summary["failed"]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from prefect import flow
 from prefect.futures import PrefectFuture, wait
@@ -20,7 +21,7 @@ from tasks.threshold import threshold_partition
 @flow(
     name="curate-partition",
     flow_run_name="{job.dataset}/{job.key}",
-    task_runner=ThreadPoolTaskRunner(max_workers=LANES + 1),  # type: ignore[arg-type] # generic in its future
+    task_runner=ThreadPoolTaskRunner(max_workers=LANES),  # type: ignore[arg-type] # generic in its future
     persist_result=False,
 )
 def curate_partition(job: PartitionJob) -> PartitionOutcome:
@@ -39,20 +40,33 @@ def curate_partition(job: PartitionJob) -> PartitionOutcome:
 
 
 def score_chunks(job: PartitionJob, attempt: Attempt, ingested: IngestedPartition) -> None:
-    """Preprocess and score the chunks that no earlier attempt has; a bounded number is in flight."""
-    in_flight: deque[PrefectFuture[None]] = deque()
+    """Preprocess and score the chunks that no earlier attempt has; a bounded number is in flight.
+
+    A chunk is submitted for scoring behind the next one's preprocessing, so that no lane waits for pixels.
+    """
+    prepared: deque[PrefectFuture[Any]] = deque()
+    in_flight: deque[PrefectFuture[Any]] = deque()
     try:
         for chunk in unscored(ingested.chunks):
             attempt.check()
-            prepared = preprocess_chunk.submit(job, ingested, chunk)
-            in_flight.append(score_chunk.submit(job, attempt.claim, prepared))  # type: ignore[call-overload] # a future
-            if len(in_flight) > LANES:
+            prepared.append(preprocess_chunk.submit(job, ingested, chunk))
+            if len(prepared) > 1:
+                in_flight += submit_score(job, attempt, prepared.popleft())
+            while len(in_flight) > 2 * LANES:
                 in_flight.popleft().result()
+        while prepared:
+            in_flight += submit_score(job, attempt, prepared.popleft())
         while in_flight:
             in_flight.popleft().result()
     finally:
-        wait(list(in_flight))  # after a failure, no task may outlive its attempt
+        wait([*prepared, *in_flight])  # after a failure, no task may outlive its attempt
     attempt.check()
+
+
+def submit_score(job: PartitionJob, attempt: Attempt, prepared: PrefectFuture[Any]) -> list[PrefectFuture[Any]]:
+    """Submit a chunk for scoring once its pixels are there; give both futures: the first tells why there are none."""
+    scored = score_chunk.submit(job, attempt.claim, prepared)  # type: ignore[call-overload] # a future for its result
+    return [prepared, scored]
 
 
 def unscored(chunks: Iterable[ChunkSlice]) -> list[ChunkSlice]:

@@ -7,7 +7,6 @@ from importlib.metadata import version
 from threading import Event
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there
@@ -21,6 +20,7 @@ from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import fingerprint
 from pairsift.errors import InterruptedRunError
 from tasks.references import PartitionOutcome
+from tasks.retrying import STAGE
 from tasks.workplace import scratch, set_up_process, storage, store
 
 VERSIONED = ("pairsift", "torch", "timm", "transformers", "pillow", "opencv-python-headless", "numpy", "prefect")
@@ -53,7 +53,7 @@ def allow_attempts() -> None:
     _interrupted.clear()
 
 
-@task(task_run_name="claim {job.key}", cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="claim {job.key}", **STAGE)
 def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
     """Begin an attempt, of kind export if only exported files are missing; skipped if there is nothing to do.
 

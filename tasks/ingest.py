@@ -45,7 +45,7 @@ def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair
         if isinstance(found, Damage):
             damage.append(found)
             continue
-        yield identify(ordinal, found)
+        yield identify(ordinal, found, job.config.preprocess.max_caption_bytes)
         ordinal += 1
 
 

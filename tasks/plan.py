@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
@@ -14,7 +13,7 @@ from pairsift.adapters.exports import files_are_there, out_folder
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.scratch import remove_scratch
-from pairsift.adapters.sources import Source, open_source
+from pairsift.adapters.sources import open_source
 from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
 from pairsift.adapters.store.engine import prepare, shown_url
 from pairsift.adapters.store.registry import (
@@ -36,39 +35,45 @@ from pairsift.models.device import resolve
 from pairsift.models.encoder import model_cards, score_fingerprint
 from pairsift.settings import Settings
 from tasks.references import PartitionOutcome
+from tasks.retrying import STAGE
 from tasks.workplace import scratch, storage, store
 
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What a run will do: a job for every partition that needs work, and which others it covers."""
+    """What a run will do: a job for every partition that needs work, and which others it covers.
+
+    `source` says what was found there and how it is read.
+    """
 
     run_id: str
     dataset: str
     out: str
+    source: str
     started: float
     jobs: tuple[PartitionJob, ...]
     skipped: tuple[str, ...]
     partition_ids: tuple[int, ...]
 
 
-@task(name="plan", cache_policy=NO_CACHE, persist_result=False)
+@task(name="plan", **STAGE)
 def plan_run(request: RunRequest) -> RunPlan:
     """Register the source's partitions and find those that need work, before any of it starts.
 
-    UnusableInputError if the request cannot be met, and then nothing is registered: database, source, policy and
-    models are looked at first.
+    UnusableInputError if the request cannot be met: database, source, policy and models are looked at before anything
+    is registered, and the partitions asked for before the policy becomes the one that the lineage shows.
     """
     started = time.time()
     prepare(Settings().store_url)
     source = open_source(request.source, request.format)
     policy = load_policy(request.config.policy)
     job = job_template(request, policy)
-    decision_set_id, rows = register(source, policy, job)
-    job = job.model_copy(update={"decision_set_id": decision_set_id})
-    dataset_id = rows[0].dataset_id
-    committed = find_committed(store(), dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
+    dataset_id = register_dataset(store(), job.dataset)
+    specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
+    rows = register_partitions(store(), dataset_id, specs)
     chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})
+    job = job.model_copy(update={"decision_set_id": open_decisions(dataset_id, policy, job)})
+    committed = find_committed(store(), dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
     done = {row.id for row in chosen if row.id in committed and is_whole(committed[row.id])}
     for partition_id in done:  # what a process left that was killed right after its commit
         remove_scratch(scratch(), partition_id, committed[partition_id].number)
@@ -76,6 +81,7 @@ def plan_run(request: RunRequest) -> RunPlan:
         run_id=job.run_id,
         dataset=job.dataset,
         out=job.out,
+        source=source.why,
         started=started,
         jobs=tuple(for_partition(job, row) for row in chosen if row.id not in done),
         skipped=tuple(row.key for row in chosen if row.id in done),
@@ -103,18 +109,12 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
     )
 
 
-def register(source: Source, policy: Policy, job: PartitionJob) -> tuple[int, list[PartitionRow]]:
-    """Make policy, data set and partitions known to the store, and the policy's decision set the one that is shown.
-
-    Returns the decision set's id and the partitions, of which there is at least one.
-    """
+def open_decisions(dataset_id: int, policy: Policy, job: PartitionJob) -> int:
+    """Make the policy known, and its decision set the one that the lineage shows; return the decision set's id."""
     policy_id = register_policy(store(), policy.name, str(policy.version), policy.sha256, job.policy)
-    dataset_id = register_dataset(store(), job.dataset)
     decision_set_id = open_decision_set(store(), dataset_id, policy_id, policy.calibration_rule)
-    specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
-    rows = register_partitions(store(), dataset_id, specs)
     activate_decision_set(store(), dataset_id, decision_set_id)
-    return decision_set_id, rows
+    return decision_set_id
 
 
 def for_partition(job: PartitionJob, row: PartitionRow) -> PartitionJob:
@@ -138,7 +138,7 @@ def choose(rows: Sequence[PartitionRow], request: RunRequest, to_rerun: set[str]
     return [row for row in rows if row.key in wanted_keys and (not request.rerun_failed or row.key in to_rerun)]
 
 
-@task(name="finish", cache_policy=NO_CACHE, persist_result=False)
+@task(name="finish", **STAGE)
 def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str, Any]:
     """Rebuild the manifest and sum up what stands committed of the partitions that the run covers."""
     rebuild_manifest(store(), plan.dataset, plan.out)

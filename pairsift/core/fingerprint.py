@@ -8,6 +8,10 @@ SCORING_VERSION = 1
 """Raise by hand when a change of code changes any signal or embedding; a golden test guards it."""
 
 
+DECIDING_VERSION = 1
+"""Raise by hand when a change of code changes a decision that the same scores, calibration and policy get."""
+
+
 def fingerprint(value: object) -> str:
     """Hash a JSON-able value: sorted keys, no white space, UTF-8; 64 hex digits."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -21,7 +25,8 @@ def chunk_fingerprint(score_fingerprint: str, pairs: Sequence[tuple[str, str | N
 
 def decision_fingerprint(score_fingerprint: str, calibration: str, policy: str) -> str:
     """Identify how pairs are decided: how they were scored, the calibration's rule or id, the policy's sha256."""
-    return fingerprint({"score": score_fingerprint, "calibration": calibration, "policy": policy})
+    content = {"version": DECIDING_VERSION, "score": score_fingerprint, "calibration": calibration, "policy": policy}
+    return fingerprint(content)
 
 
 def export_fingerprint(decision: str, formats: Sequence[str], pairs: str) -> str:

@@ -8,10 +8,15 @@ from pairsift.core.records import NO_BYTES_MARKER, Damage, IngestedPair, ReadPai
 from pairsift.errors import ContainerDamagedError
 
 SHOWN_DAMAGE = 3
+KEPT_BEYOND = 2
+"""Bytes of a caption kept beyond the limit: one, besides the newline that does not count, proves it too long."""
 
 
-def identify(ordinal: int, found: ReadPair) -> IngestedPair:
-    """Give a pair its place in the partition, its uid and its image's sha256."""
+def identify(ordinal: int, found: ReadPair, max_caption_bytes: int) -> IngestedPair:
+    """Give a pair its place in the partition, its uid and its image's sha256.
+
+    Of a caption longer than `max_caption_bytes` the uid is that of the whole, but only so much is kept as shows it.
+    """
     digest = hashlib.sha256(NO_BYTES_MARKER if found.image is None else found.image)
     return IngestedPair(
         ordinal=ordinal,
@@ -19,7 +24,7 @@ def identify(ordinal: int, found: ReadPair) -> IngestedPair:
         key=found.pair.key,
         image=found.pair.image,
         image_sha256=None if found.image is None else digest.hexdigest(),
-        raw_caption=found.caption,
+        raw_caption=None if found.caption is None else found.caption[: max_caption_bytes + KEPT_BEYOND],
         source_uid=found.pair.source_uid,
     )
 

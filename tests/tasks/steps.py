@@ -1,5 +1,6 @@
 """The stages of one partition, called one after the other as the flow does."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def plan_of(source: Path, run_id: str = "run-1", **config: Any) -> RunPlan:
     request = RunRequest(source=str(source), config=RunConfig(**{"chunk_pairs": CHUNK_PAIRS, **config}))
     plan = plan_run.fn(request)
     jobs = tuple(job.model_copy(update={"run_id": run_id}) for job in plan.jobs)
-    return RunPlan(run_id, plan.dataset, plan.out, plan.started, jobs, plan.skipped, plan.partition_ids)
+    return replace(plan, run_id=run_id, jobs=jobs)
 
 
 def planned(source: Path, run_id: str = "run-1", **config: Any) -> PartitionJob:

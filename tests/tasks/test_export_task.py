@@ -106,11 +106,11 @@ def test_an_export_made_again_needs_no_source_and_has_the_same_bytes(
 
 
 def test_pairs_of_the_same_content_under_other_keys_are_exported_to_another_folder(tmp_path: Path):
-    ours = planned(write_shard(tmp_path / "one" / "a.tar", pairs_of(GOOD)))
+    ours = planned(write_shard(tmp_path / "source" / "a.tar", pairs_of(GOOD)))
     committed(ours, claimed(ours))
     before = set(files_of(ours.out))
     renamed = {f"other-{key}": members for key, members in pairs_of(GOOD).items()}
-    theirs = planned(write_shard(tmp_path / "two" / "a.tar", renamed), "run-2")
+    theirs = planned(write_shard(tmp_path / "source" / "a.tar", renamed), "run-2")
 
     committed(theirs, claimed(theirs))
 

@@ -1,5 +1,6 @@
 """A folder of image files, each with its caption in a `.txt` of the same stem beside it."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pairsift.core.records import Damage, Location, PartitionSpec, ReadPair, Sou
 
 FORMAT = "folder"
 _SLICE = "slice-"
+_SLICE_KEY = re.compile(rf"{_SLICE}\d+")
 _ENDINGS = tuple(ending for suffix in IMAGE_SUFFIXES for ending in (f".{suffix}", f".{suffix.upper()}"))
 
 
@@ -31,7 +33,7 @@ class Folder:
         A member is an image, or a caption that has no image. What is in a `known` slice stays there, gone or not; new
         members make new slices, `slice-00000` and so on.
         """
-        slices: dict[str, Sequence[str]] = {key: members for key, members in known.items() if key.startswith(_SLICE)}
+        slices: dict[str, Sequence[str]] = {key: members for key, members in known.items() if _SLICE_KEY.fullmatch(key)}
         versions = {file.name: [file.name, file.size, file.version] for file in self.files}
         new = _new_members(versions, [member for members in slices.values() for member in members])
         first = 1 + max((int(key.removeprefix(_SLICE)) for key in slices), default=-1)

@@ -22,6 +22,8 @@ from pairsift.adapters.store.views import create_views, drop_views
 from pairsift.errors import StoreError
 
 BUSY_TIMEOUT_S = 30
+MAX_CONNECTIONS = 64
+"""Of one process to PostgreSQL: one for each lane of a large machine; they are opened when they are needed."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA_LOCK = 7_075_316_021  # any constant: PostgreSQL's advisory lock held while the schema changes
 _OLD = "the database at {} {}: run `pairsift db upgrade`"
@@ -38,7 +40,9 @@ def open_engine(url: str, clock: Clock | None = None) -> Engine:
     """
     parsed = _parse(url)
     engine = (
-        _open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else create_engine(parsed, pool_pre_ping=True)
+        _open_sqlite(parsed)
+        if parsed.get_backend_name() == "sqlite"
+        else create_engine(parsed, pool_pre_ping=True, max_overflow=MAX_CONNECTIONS)
     )
     return engine if clock is None else engine.execution_options(clock=clock)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from pairsift.adapters.store.protocol import renew_lease
 from pairsift.adapters.store.rows import Claim
@@ -32,7 +32,7 @@ class Lease:
             renew_lease(self._engine, self._claim)
         except Fenced:
             self._taken.set()
-        except DBAPIError:
+        except SQLAlchemyError:  # the database, or a full pool of connections
             pass
         else:
             self._renewed_at = asked_at

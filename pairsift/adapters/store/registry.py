@@ -30,10 +30,12 @@ def known_members(engine: Engine, dataset_id: int) -> dict[str, tuple[str, ...]]
 def register_partitions(engine: Engine, dataset_id: int, specs: Sequence[PartitionSpec]) -> list[PartitionRow]:
     """Create the partitions that are new, note where the others lie now; return them in the order of `specs`.
 
-    The members of a known partition never change.
+    The members of a known partition never change. ConfigError where a known partition lies elsewhere now and is not the
+    same any more: it is another source's, and would take the place of what is committed.
     """
     new = [_new_partition(dataset_id, spec) for spec in sorted(specs, key=lambda spec: spec.key)]
     with writing(engine) as connection:
+        _refuse_another_source(connection, dataset_id, specs)
         if new:
             insert = _dialect_insert(connection, partition)
             seen = {name: insert.excluded[name] for name in ("uri", "format", "input_fingerprint")}
@@ -43,6 +45,19 @@ def register_partitions(engine: Engine, dataset_id: int, specs: Sequence[Partiti
         rows = connection.execute(select_partitions().where(partition.c.dataset_id == dataset_id))
         by_key = {row.key: partition_row(row) for row in rows}
     return [by_key[spec.key] for spec in specs]
+
+
+def _refuse_another_source(connection: Connection, dataset_id: int, specs: Sequence[PartitionSpec]) -> None:
+    known = {
+        row.key: row for row in connection.execute(select_partitions().where(partition.c.dataset_id == dataset_id))
+    }
+    for spec in specs:
+        row = known.get(spec.key)
+        if row is not None and row.uri != spec.uri and row.input_fingerprint != spec.input_fingerprint:
+            raise ConfigError(
+                f"partition {spec.key} of this data set is {row.uri}, and {spec.uri} is another one of that name: "
+                "give the source a data set of its own with --dataset NAME"
+            )
 
 
 def partition_spec(engine: Engine, partition_id: int) -> PartitionSpec:

@@ -32,15 +32,30 @@ def test_partitions_come_back_in_the_order_asked_for(engine: Engine):
     assert register_partitions(engine, dataset_id, []) == []
 
 
-def test_a_slice_keeps_the_members_of_first_sight_and_notes_the_new_input(engine: Engine):
+@pytest.mark.parametrize(("uri", "input_fingerprint"), [("file:///moved", "input-1"), ("file:///photos", "input-2")])
+def test_a_slice_that_was_moved_or_changed_keeps_the_members_of_first_sight(
+    engine: Engine, uri: str, input_fingerprint: str
+):
     dataset_id = register_dataset(engine, "cats")
     (first,) = register_partitions(engine, dataset_id, [SLICE])
-    moved = replace(SLICE, uri="file:///moved", input_fingerprint="input-2", members=("b.jpg",))
+    changed = replace(SLICE, uri=uri, input_fingerprint=input_fingerprint, members=("b.jpg",))
 
-    (second,) = register_partitions(engine, dataset_id, [moved])
+    (second,) = register_partitions(engine, dataset_id, [changed])
 
-    assert second == replace(first, uri="file:///moved", input_fingerprint="input-2")
+    assert second == replace(first, uri=uri, input_fingerprint=input_fingerprint)
     assert known_members(engine, dataset_id) == {"photos-0": ("a.jpg", "a.txt")}
+
+
+def test_another_source_s_partition_of_a_known_key_is_refused_and_nothing_is_noted(engine: Engine):
+    dataset_id = register_dataset(engine, "cats")
+    (first,) = register_partitions(engine, dataset_id, [SLICE])
+    other = replace(SLICE, uri="file:///other", input_fingerprint="input-2")
+
+    with pytest.raises(ConfigError, match=r"file:///other is another one of that name: .* --dataset NAME"):
+        register_partitions(engine, dataset_id, [SPEC, other])
+
+    assert register_partitions(engine, dataset_id, [SLICE]) == [first]
+    assert list(known_members(engine, dataset_id)) == ["photos-0"]
 
 
 def test_registering_again_leaves_the_state_alone(engine: Engine):
