@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from pairsift.config import ScoreConfig
 from pairsift.models.conse import Conse
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder
+from pairsift.models.sentences import BUCKETS
 from tasks.score import LANES
 
 BATCH_SIZES = (4, 8, 16, 32, 64)
@@ -71,9 +73,11 @@ def see(encoder: Conse, pixels: NDArray[np.uint8], batch_size: int) -> None:
 
 @torch.inference_mode()
 def read(encoder: Conse, lengths: Sequence[int], batch_size: int) -> None:
-    """Run the sentence network on captions of these lengths, sorted, each batch padded to its longest."""
-    for start in range(0, len(lengths), batch_size):
-        part = lengths[start : start + batch_size]
-        ids = torch.ones((len(part), part[-1]), dtype=torch.int64)
-        mask = torch.arange(part[-1])[None, :] < torch.tensor(part)[:, None]
-        encoder.sentences.net(input_ids=ids, attention_mask=mask[:, None, None, :])
+    """Run the sentence network on captions of these lengths, trimmed as the flow trims them: to their bucket."""
+    for bucket, members in groupby(lengths, key=lambda length: next(size for size in BUCKETS if size >= length)):
+        trimmed = list(members)
+        for start in range(0, len(trimmed), batch_size):
+            part = torch.tensor(trimmed[start : start + batch_size])
+            ids = torch.ones((len(part), bucket), dtype=torch.int64)
+            mask = torch.arange(bucket)[None, :] < part[:, None]
+            encoder.sentences.net(input_ids=ids, attention_mask=mask[:, None, None, :])
