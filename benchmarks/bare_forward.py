@@ -1,4 +1,4 @@
-"""The forward passes alone, for benchmarks.throughput: what the networks cost on pixels and tokens that are ready."""
+"""The forward passes alone, for benchmarks.throughput: the cost of networks and encoder on pixels at hand."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,57 +11,70 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pairsift.config import ScoreConfig
+from benchmarks.derived import derived_pairs
+from pairsift.config import PreprocessConfig, ScoreConfig
+from pairsift.core.preprocessing import prepare
+from pairsift.core.records import Cleaner
 from pairsift.models.conse import Conse
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder
 from pairsift.models.sentences import BUCKETS
 from tasks.score import LANES
 
-BATCH_SIZES = (4, 8, 16, 32, 64)
+PAIRS = 256
+REPEATS = 2
+IMAGE_BATCHES = (4, 8, 16, 32)
+TEXT_BATCHES = (16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True)
 class BareCost:
-    """CPU milliseconds a pair, and the batch size that gave least."""
+    """CPU milliseconds a pair: both networks at the batch sizes that cost least, and the whole encoder."""
 
     image_ms: float
-    image_batch: int
     text_ms: float
-    text_batch: int
-
-    @property
-    def pair_ms(self) -> float:
-        """Both networks."""
-        return self.image_ms + self.text_ms
+    encoder_ms: float
 
 
-def bare_cost(config: ScoreConfig, pixels: NDArray[np.uint8], captions: Sequence[str], repeats: int = 2) -> BareCost:
-    """Time both networks at every batch size; the least CPU time of each counts.
+def bare_cost(config: ScoreConfig) -> BareCost:
+    """Time the forward passes on derived pairs, as many threads at once as the flow has lanes.
 
-    As in the flow, one thread a core is at work: cores that share a cache or an execution unit slow each other down.
+    The networks are the classifier on whole pictures and the sentence encoder; the encoder adds what its embeddings
+    need besides: the classifier's head on every cell, the mixing of class vectors, the fusion.
     """
     limit_threads(1)
     encoder = load_encoder(resolve(config))
     if not isinstance(encoder, Conse):
         raise TypeError(f"the bare forward pass of {encoder.name} is not measured here")
-    lengths = sorted(len(encoding.ids) for encoding in encoder.sentences.tokenizer.encode_batch(list(captions)))
-    images = {size: cheapest(partial(see, encoder, pixels, size), repeats) / len(pixels) for size in BATCH_SIZES}
-    texts = {size: cheapest(partial(read, encoder, lengths, size), repeats) / len(captions) for size in BATCH_SIZES}
-    image_batch, text_batch = min(images, key=images.__getitem__), min(texts, key=texts.__getitem__)
-    return BareCost(1e3 * images[image_batch], image_batch, 1e3 * texts[text_batch], text_batch)
+    pixels, captions = prepared_pairs()
+    lengths = sorted(len(encoding.ids) for encoding in encoder.sentences.tokenizer.encode_batch(captions))
+    return BareCost(
+        image_ms=min(cheapest(partial(see, encoder, pixels, size)) for size in IMAGE_BATCHES),
+        text_ms=min(cheapest(partial(read, encoder, lengths, size)) for size in TEXT_BATCHES),
+        encoder_ms=cheapest(partial(encoder.score, pixels, np.arange(PAIRS), captions)),
+    )
 
 
-def cheapest(work: Callable[[], None], repeats: int) -> float:
-    """Least CPU seconds of the work over some repeats, done on every lane at once."""
+def prepared_pairs() -> tuple[NDArray[np.uint8], list[str]]:
+    """Give the pixels and captions that the flow's encoder would get."""
+    prepared = [
+        prepare(image, caption.encode(), PreprocessConfig(), Cleaner.DEFAULT)
+        for _, image, caption in derived_pairs(PAIRS)
+    ]
+    pixels = np.stack([pair.pixels for pair in prepared if pair.pixels is not None])
+    return pixels, [pair.caption for pair in prepared if pair.caption is not None]
+
+
+def cheapest(work: Callable[[], object]) -> float:
+    """Least CPU milliseconds a pair over some repeats, done on every lane at once."""
     seconds = []
     with ThreadPoolExecutor(LANES) as lanes:
-        for _ in range(repeats):
+        for _ in range(REPEATS):
             before = time.process_time()
             for done in [lanes.submit(work) for _ in range(LANES)]:
                 done.result()
-            seconds.append((time.process_time() - before) / LANES)
-    return min(seconds)
+            seconds.append(time.process_time() - before)
+    return 1e3 * min(seconds) / LANES / PAIRS
 
 
 @torch.inference_mode()

@@ -5,21 +5,21 @@ import asyncio
 import json
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
+from benchmarks.bare_forward import bare_cost
 from flows.curate import curate
 from pairsift.adapters.memory import keep_freed_memory
 from pairsift.cli import summary_of
 from pairsift.config import RunConfig, RunRequest, ScoreConfig
-from pairsift.models.device import limit_threads, resolve
-from pairsift.models.encoder import load_encoder
 
 
 def main() -> None:
-    """Run the flow twice: on a few pairs, so that server and models are up, then measured on the source."""
+    """Time the bare passes, run the flow on a few pairs and then on the source, and time the bare passes again."""
     parser = argparse.ArgumentParser()
     parser.add_argument("source")
     parser.add_argument("warmup")
@@ -27,25 +27,25 @@ def main() -> None:
     options = parser.parse_args()
     keep_freed_memory()  # as the command does
     config = RunConfig(score=ScoreConfig(dtype=options.dtype))
-    limit_threads(1)
-    load_encoder(resolve(config.score))
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), tempfile.TemporaryDirectory() as out:
-        asyncio.run(measure(options.source, options.warmup, config, out))
+        before = bare_cost(config.score)
+        figures = asyncio.run(measure(options.source, options.warmup, config, out))
+        figures["bare"] = [asdict(before), asdict(bare_cost(config.score))]
+    Path("/dev/stdout").write_text(json.dumps(figures) + "\n", encoding="utf-8")
 
 
-async def measure(source: str, warmup: str, config: RunConfig, out: str) -> None:
+async def measure(source: str, warmup: str, config: RunConfig, out: str) -> dict[str, object]:
     """Measure one run after the warm-up; both under one event loop and so one temporary server."""
     await summary_of(curate, RunRequest(source=warmup, dataset="warmup", out=out, config=config))
     before, server_before, started = time.process_time(), server_seconds(), time.perf_counter()
     summary = await summary_of(curate, RunRequest(source=source, dataset="measured", out=out, config=config))
-    figures = {
+    return {
         "pairs": summary["pairs"]["read"],
         "cpu_s": time.process_time() - before,
         "server_cpu_s": server_seconds() - server_before,
         "wall_s": time.perf_counter() - started,
         "peak_mib": peak_mib(),
     }
-    Path("/dev/stdout").write_text(json.dumps(figures) + "\n", encoding="utf-8")
 
 
 def peak_mib() -> float:

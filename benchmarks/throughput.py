@@ -1,7 +1,7 @@
 """How much CPU time the whole flow costs beside the bare forward passes, and whether memory stays flat.
 
-`python -m benchmarks.throughput` derives pairs from the sample, times the networks alone, then the whole flow in
-processes of their own at growing sizes; imports, server start and model load are outside both.
+`python -m benchmarks.throughput` derives pairs from the sample and runs the flow at growing sizes, each in a process
+of its own, which times the forward passes alone before and after; imports, server start and model load are outside all.
 """
 
 import argparse
@@ -11,42 +11,37 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
-import numpy as np
-
-from benchmarks.bare_forward import BareCost, bare_cost
-from benchmarks.derived import derived_pairs, write_derived
+from benchmarks.derived import write_derived
 from pairsift.cli import PREFECT_DEFAULTS
-from pairsift.config import PreprocessConfig, ScoreConfig
-from pairsift.core.preprocessing import prepare
-from pairsift.core.records import Cleaner
 
-BARE_PAIRS = 256
 WARMUP_PAIRS = 64
+COLUMNS = (
+    "pairs",
+    "networks, CPU ms a pair (before, after)",
+    "encoder (before, after)",
+    "flow",
+    "flow / networks",
+    "flow / encoder",
+    "server",
+    "pairs/s",
+    "peak MiB",
+)
 
 
 def main() -> None:
-    """Print a Markdown table of CPU time, rate and peak memory by size, and the ratio to the bare forward passes."""
+    """Print a Markdown table: cost of networks, encoder, flow and server, their ratios, rate and peak memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, nargs="+", default=[2_500, 10_000])
     parser.add_argument("--dtype", default="auto", choices=["auto", "float32", "bfloat16"])
     options = parser.parse_args()
+    print("| " + " | ".join(COLUMNS) + " |")
+    print("|" + "---|" * len(COLUMNS))
     with tempfile.TemporaryDirectory() as folder:
-        before = bare(options.dtype)
-        runs = [measured(Path(folder), count, options.dtype) for count in options.pairs]
-        report(runs, (before, bare(options.dtype)))
-
-
-def bare(dtype: str) -> BareCost:
-    """Time the networks on pairs as the flow sees them."""
-    prepared = [
-        prepare(image, caption.encode(), PreprocessConfig(), Cleaner.DEFAULT)
-        for _, image, caption in derived_pairs(BARE_PAIRS)
-    ]
-    pixels = np.stack([pair.pixels for pair in prepared if pair.pixels is not None])
-    captions = [pair.caption for pair in prepared if pair.caption is not None]
-    return bare_cost(ScoreConfig(dtype=dtype), pixels, captions)
+        for count in options.pairs:
+            print("| " + " | ".join(row(measured(Path(folder), count, options.dtype))) + " |", flush=True)
 
 
 def measured(folder: Path, count: int, dtype: str) -> dict[str, Any]:
@@ -54,32 +49,32 @@ def measured(folder: Path, count: int, dtype: str) -> dict[str, Any]:
     source, warmup, home = folder / f"{count}", folder / "warmup", folder / f"home-{count}"
     write_derived(source, count)
     write_derived(warmup, WARMUP_PAIRS)
-    own = {"PAIRSIFT_STORAGE": str(home / "data"), "PREFECT_HOME": str(home / "prefect")}
     home.mkdir()  # Prefect makes its folder, not the one above
-    environment = os.environ | PREFECT_DEFAULTS | own
+    own = {"PAIRSIFT_STORAGE": str(home / "data"), "PREFECT_HOME": str(home / "prefect")}
     command = [sys.executable, "-m", "benchmarks.measured_run", str(source), str(warmup), "--dtype", dtype]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True)
+    done = subprocess.run(
+        command, env=os.environ | PREFECT_DEFAULTS | own, stdout=subprocess.PIPE, check=True, text=True
+    )
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
-def report(runs: list[dict[str, Any]], costs: tuple[BareCost, BareCost]) -> None:
-    """Print the figures; the bare passes were timed before and after the runs, and the mean counts."""
-    for when, cost in zip(("before", "after"), costs, strict=True):
-        print(
-            f"bare forward {when}: {cost.pair_ms:.1f} CPU ms a pair (image {cost.image_ms:.1f} at batch "
-            f"{cost.image_batch}, text {cost.text_ms:.2f} at batch {cost.text_batch})"
-        )
-    bare_ms = sum(cost.pair_ms for cost in costs) / len(costs)
-    print("\n| pairs | flow, CPU ms a pair | of the bare passes | server, CPU ms a pair | pairs/s | peak MiB |")
-    print("|---|---|---|---|---|---|")
-    for run in runs:
-        flow_ms, server_ms = (1e3 * run[name] / run["pairs"] for name in ("cpu_s", "server_cpu_s"))
-        rate = run["pairs"] / run["wall_s"]
-        print(
-            f"| {run['pairs']:,} | {flow_ms:.1f} | {flow_ms / bare_ms:.2f} | {server_ms:.2f} | {rate:.1f} "
-            f"| {run['peak_mib']:.0f} |"
-        )
+def row(run: dict[str, Any]) -> list[str]:
+    """Write one run's figures."""
+    networks = [bare["image_ms"] + bare["text_ms"] for bare in run["bare"]]
+    encoder = [bare["encoder_ms"] for bare in run["bare"]]
+    flow, server = (1e3 * run[name] / run["pairs"] for name in ("cpu_s", "server_cpu_s"))
+    return [
+        f"{run['pairs']:,}",
+        ", ".join(f"{cost:.1f}" for cost in networks),
+        ", ".join(f"{cost:.1f}" for cost in encoder),
+        f"{flow:.1f}",
+        f"{flow / mean(networks):.2f}",
+        f"{flow / mean(encoder):.2f}",
+        f"{server:.2f}",
+        f"{run['pairs'] / run['wall_s']:.1f}",
+        f"{run['peak_mib']:.0f}",
+    ]
 
 
 if __name__ == "__main__":
