@@ -34,22 +34,26 @@ class ProgressDisplay:
     def __init__(self, engine: Engine, dataset: str) -> None:
         self._engine = engine
         self._dataset = dataset
-        self._started = time.monotonic()
+        self._begun: float | None = None
         self._ended_before = {row.attempt for row in self._read() if row.status != "running"}
 
     def draw(self) -> Table:
         """Draw the latest partitions and, above them, the rate over all."""
         rows = [row for row in self._read() if row.attempt not in self._ended_before]
-        seconds = time.monotonic() - self._started
-        scored = sum(row.scored for row in rows)
-        drawn = Table(
-            box=None, title=f"{scored} pairs scored, {scored / max(seconds, 1e-9):.0f} pairs/s", title_justify="left"
-        )
+        if not rows:
+            return Table(box=None, title="starting: Prefect, models, the list of partitions", title_justify="left")
+        drawn = Table(box=None, title=self._rate(sum(row.scored for row in rows)), title_justify="left")
         for column in ("partition", "state", "scored", "kept", "quarantined"):
             drawn.add_column(column, justify="left" if column in ("partition", "state") else "right")
         for row in rows[-SHOWN_PARTITIONS:]:
             drawn.add_row(*(plain(value) for value in describe(row)))
         return drawn
+
+    def _rate(self, scored: int) -> str:
+        """Say how many pairs are scored, and how fast since the first partition was seen at work."""
+        now = time.monotonic()
+        self._begun = self._begun or now
+        return f"{scored} pairs scored, {scored / max(now - self._begun, 1 / REFRESH_PER_S):.0f} pairs/s"
 
     def _read(self) -> list[Progress]:
         try:

@@ -56,7 +56,7 @@ class RunPlan:
     partition_ids: tuple[int, ...]
 
 
-@task(name="plan", **STAGE)
+@task(name="plan", task_run_name="plan", **STAGE)
 def plan_run(request: RunRequest) -> RunPlan:
     """Register the source's partitions and find those that need work, before any of it starts.
 
@@ -138,7 +138,7 @@ def choose(rows: Sequence[PartitionRow], request: RunRequest, to_rerun: set[str]
     return [row for row in rows if row.key in wanted_keys and (not request.rerun_failed or row.key in to_rerun)]
 
 
-@task(name="finish", **STAGE)
+@task(name="finish", task_run_name="finish", **STAGE)
 def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str, Any]:
     """Rebuild the manifest and sum up what stands committed of the partitions that the run covers."""
     rebuild_manifest(store(), plan.dataset, plan.out)
