@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -37,11 +38,11 @@ class ProgressDisplay:
         self._begun: float | None = None
         self._ended_before = {row.attempt for row in self._read() if row.status != "running"}
 
-    def draw(self) -> Table:
+    def draw(self) -> Table | Text:
         """Draw the latest partitions and, above them, the rate over all."""
         rows = [row for row in self._read() if row.attempt not in self._ended_before]
         if not rows:
-            return Table(box=None, title="starting: Prefect, models, the list of partitions", title_justify="left")
+            return Text("starting: Prefect, models, the list of partitions", style="italic")
         drawn = Table(box=None, title=self._rate(sum(row.scored for row in rows)), title_justify="left")
         for column in ("partition", "state", "scored", "kept", "quarantined"):
             drawn.add_column(column, justify="left" if column in ("partition", "state") else "right")
