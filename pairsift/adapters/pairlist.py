@@ -69,13 +69,6 @@ def _identity(pair: IngestedPair) -> bytes:
     return json.dumps([pair.uid, pair.key, pair.image_sha256, pair.source_uid]).encode()
 
 
-def iter_pairs(path: Path) -> Iterator[IngestedPair]:
-    """Read all pairs in order, one batch in memory at a time."""
-    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
-        for number in range(reader.num_record_batches):
-            yield from _from_arrow(reader.get_batch(number))
-
-
 def read_pairs(path: Path, start: int, stop: int) -> list[IngestedPair]:
     """Read pairs `start` up to, not including, `stop`; only the batches that hold them are read."""
     with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from pairsift.core.calibration import CalibrationSummary
 from pairsift.core.deciding import Decision, PartitionDecision
+from pairsift.core.images import ENCODER_SIDE_PX
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Measurement, Reason, Verdict
 
-PIXELS_SHAPE = (224, 224, 3)
+PIXELS_SHAPE = (ENCODER_SIDE_PX, ENCODER_SIDE_PX, 3)
 
 
 @dataclass(frozen=True, slots=True)

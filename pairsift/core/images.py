@@ -13,6 +13,9 @@ from pairsift.config import EnhanceConfig, PreprocessConfig
 from pairsift.core.image_files import find_damage, image_format
 from pairsift.core.records import Reason
 
+ENCODER_SIDE_PX = 224
+"""Side of the square that encoders get."""
+
 _DAMAGE = (
     OSError,  # truncated or broken data: most of Pillow's errors, UnidentifiedImageError among them
     SyntaxError,  # a header or chunk that breaks its format
@@ -63,12 +66,12 @@ def decode_image(data: bytes | None, config: PreprocessConfig) -> NDArray[np.uin
         return Reason.IMAGE_CORRUPT
 
 
-def encoder_pixels(rgb: NDArray[np.uint8], side: int = 224) -> NDArray[np.uint8]:
-    """Squeeze a picture into the encoder's square: (h, w, 3) to (side, side, 3) uint8, without aliasing.
+def encoder_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Squeeze a picture into the encoder's square: (h, w, 3) to (224, 224, 3) uint8, without aliasing.
 
     The aspect ratio is not kept: for the default encoder that is as good as padding.
     """
-    return resize(rgb, (side, side))
+    return resize(rgb, (ENCODER_SIDE_PX, ENCODER_SIDE_PX))
 
 
 def resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

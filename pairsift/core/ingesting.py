@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 from pairsift.config import IngestConfig
-from pairsift.core.records import NO_BYTES_MARKER, Damage, IngestedPair, ReadPair, uid_from_digest
+from pairsift.core.records import NO_BYTES_MARKER, Damage, IngestedPair, ReadPair, pair_uid
 from pairsift.errors import ContainerDamagedError
 
 SHOWN_DAMAGE = 3
@@ -20,7 +20,7 @@ def identify(ordinal: int, found: ReadPair, max_caption_bytes: int) -> IngestedP
     digest = hashlib.sha256(NO_BYTES_MARKER if found.image is None else found.image)
     return IngestedPair(
         ordinal=ordinal,
-        uid=uid_from_digest(digest.digest(), found.caption),
+        uid=pair_uid(digest.digest(), found.caption),
         key=found.pair.key,
         image=found.pair.image,
         image_sha256=None if found.image is None else digest.hexdigest(),

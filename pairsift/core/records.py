@@ -107,18 +107,12 @@ class Measurement:
     unmeasurable: Mapping[str, Reason] = field(default_factory=dict)
 
 
-def pair_uid(image: bytes | None, caption: bytes | None) -> str:
+def pair_uid(image_digest: bytes, caption: bytes | None) -> str:
     r"""Identify a pair by its content: 32 hex digits.
 
-    The first 16 bytes of sha256(sha256(image) ‖ sha256(caption)), the caption without one trailing newline
-    (so that `a cat` and `a cat\\n` are one caption), a fixed marker hashed where there is none.
+    The first 16 bytes of sha256(sha256(image) ‖ sha256(caption)), the caption without one trailing newline (so that
+    `a cat` and `a cat\n` are one caption), NO_BYTES_MARKER hashed where there is none. `image_digest` is the image's.
     """
-    image_digest = hashlib.sha256(NO_BYTES_MARKER if image is None else image).digest()
-    return uid_from_digest(image_digest, caption)
-
-
-def uid_from_digest(image_digest: bytes, caption: bytes | None) -> str:
-    """Identify a pair whose image is already hashed; see `pair_uid`."""
     text = NO_BYTES_MARKER if caption is None else caption.removesuffix(b"\n")
     caption_digest = hashlib.sha256(text).digest()
     return hashlib.sha256(image_digest + caption_digest).hexdigest()[:32]

@@ -15,11 +15,11 @@ from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
 from torch import nn
 
 from pairsift.core.fingerprint import fingerprint
+from pairsift.core.images import ENCODER_SIDE_PX
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.files import digest_file
 from pairsift.models.folding import absorb_padding, fold_norms
 
-SIDE = 224
 LITE0 = "efficientnet_lite0"
 _LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
 _PREFIX = "torchvision:"
@@ -92,7 +92,9 @@ def load_classifier(source: ClassifierSource, device: str, dtype: torch.dtype) -
     """Build a classifier with its weights; ModelUnavailableError if they do not fit or it has no such split."""
     net = _build(source)
     body, head = _split(net)
-    sample = torch.linspace(-1, 1, 3 * SIDE * SIDE).reshape(1, 3, SIDE, SIDE)
+    sample = torch.linspace(-1, 1, 3 * ENCODER_SIDE_PX * ENCODER_SIDE_PX).reshape(
+        1, 3, ENCODER_SIDE_PX, ENCODER_SIDE_PX
+    )
     with torch.inference_mode():
         expected = net(sample)
     # inference_mode would make the folded weights inference tensors, which other threads may not use freely.
@@ -106,7 +108,9 @@ def load_classifier(source: ClassifierSource, device: str, dtype: torch.dtype) -
 
 
 def _source(name: str, weights: Path, mean: _Colour, std: _Colour) -> ClassifierSource:
-    identity = fingerprint({"name": name, "weights": digest_file(weights), "side": SIDE, "mean": mean, "std": std})
+    identity = fingerprint(
+        {"name": name, "weights": digest_file(weights), "side": ENCODER_SIDE_PX, "mean": mean, "std": std}
+    )
     return ClassifierSource(name, weights, mean, std, identity)
 
 

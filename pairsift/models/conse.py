@@ -15,9 +15,10 @@ from torch.nn import functional
 from pairsift.config import ScoreConfig
 from pairsift.core.baseline import image_quality, pair_quality, text_quality
 from pairsift.core.fingerprint import fingerprint
+from pairsift.core.images import ENCODER_SIDE_PX
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.class_names import class_sentences
-from pairsift.models.classifiers import SIDE, Classifier, ClassifierSource, find_classifier, load_classifier
+from pairsift.models.classifiers import Classifier, ClassifierSource, find_classifier, load_classifier
 from pairsift.models.device import torch_dtype
 from pairsift.models.fusion import HEADS, fuse
 from pairsift.models.scores import ModelCard, Scores, cosine
@@ -117,7 +118,7 @@ class Conse:
     def _see_batch(self, pixels: NDArray[np.uint8]) -> _Sight:
         """Read up to `batch_size` images; the rest of the batch is black, so that its shape is always the same."""
         count = len(pixels)
-        batch = np.zeros((self.batch_size, SIDE, SIDE, 3), np.uint8)
+        batch = np.zeros((self.batch_size, ENCODER_SIDE_PX, ENCODER_SIDE_PX, 3), np.uint8)
         batch[:count] = pixels
         features = self.classifier.features(batch)
         logits = self.classifier.logits(features)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsift.adapters.pairlist import iter_pairs
+from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.store.rows import Claim
 from pairsift.config import PartitionJob
 from pairsift.errors import ContainerDamagedError
@@ -17,7 +17,7 @@ from tests.tasks.steps import claimed, planned, scored
 def test_lists_every_pair_of_the_shard_once_and_in_its_order(job: PartitionJob, claim: Claim):
     ingested = ingest_partition.fn(job, claim)
 
-    listed = list(iter_pairs(Path(ingested.pair_list)))
+    listed = list(read_pairs(Path(ingested.pair_list), 0, ingested.pairs))
     assert [pair.key[-2:] for pair in listed] == ["01", "02", "03", "04", "05", "06", "07", "49", "61"]
     assert [pair.ordinal for pair in listed] == list(range(9))
     assert ingested.pairs == 9
@@ -28,7 +28,7 @@ def test_says_of_every_image_where_its_bytes_lie_and_their_sha256(job: Partition
     ingested = ingest_partition.fn(job, claim)
 
     data = shard.read_bytes()
-    for pair in iter_pairs(Path(ingested.pair_list)):
+    for pair in read_pairs(Path(ingested.pair_list), 0, ingested.pairs):
         assert pair.image is not None
         image = data[pair.image.offset : pair.image.offset + pair.image.size]
         assert hashlib.sha256(image).hexdigest() == pair.image_sha256
