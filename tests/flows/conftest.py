@@ -8,7 +8,6 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from prefect.testing.utilities import prefect_test_harness
 
 from pairsift.models.encoder import load_encoder
-from tasks import workplace
 from tests.flows.running import EncoderCalls
 from tests.tasks.policy_files import fixed_cut
 from tests.tasks.shards import BLURRED, FILENAME_CAPTION, GOOD, TRUNCATED, cut
@@ -25,14 +24,9 @@ def prefect_server() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the process a storage folder of its own; the database in it comes with the first run."""
-    folder = tmp_path / "storage"
-    monkeypatch.delenv("PAIRSIFT_DATABASE_URL", raising=False)
-    monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
-    yield folder
-    monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
-    workplace.store().dispose()
+def own_storage(storage: Path) -> Path:
+    """Let no test of this folder touch the storage of the checkout."""
+    return storage
 
 
 @pytest.fixture

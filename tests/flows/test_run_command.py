@@ -1,32 +1,15 @@
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pairsift.cli import main
+from tests.command_line import Command
 from tests.flows.commands import environment, started
 from tests.tasks.shards import damage_after
 
 KEYS = {
     "run", "dataset", "partitions", "pairs", "reasons", "failed", "seconds", "out", "database",
 }  # fmt: skip
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def pairsift(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run a command in this process; return its exit code, standard output and standard error."""
-
-    def command(*arguments: Any) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["pairsift", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return command
 
 
 def test_run_prints_one_json_object_and_nothing_else_on_standard_output(

@@ -1,6 +1,5 @@
 """Tasks are called without Prefect, against a real SQLite store and real files; the encoder is the real one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,9 @@ from tests.tasks.steps import claimed, planned
 
 
 @pytest.fixture(autouse=True)
-def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give the process a storage folder of its own, with a database in it once a run is planned."""
-    folder = tmp_path / "storage"
-    monkeypatch.delenv("PAIRSIFT_DATABASE_URL", raising=False)
-    monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
-    yield folder
-    workplace.store().dispose()
+def own_storage(storage: Path) -> Path:
+    """Let no test of this folder touch the storage of the checkout."""
+    return storage
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from pairsift.core.signals import SIGNALS
 from tasks import workplace
+from tests.command_line import Command
 
-Command = Callable[..., tuple[int, str, str]]
 COMMANDS = (
     ["run"], ["status"], ["explain"], ["check"], ["policies"], ["db", "upgrade"], ["doctor"],
 )  # fmt: skip

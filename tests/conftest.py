@@ -1,0 +1,36 @@
+"""What tests of several folders share: a storage of their own, and the command line."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pairsift.cli import main
+from tasks import workplace
+from tests.command_line import Command
+
+
+@pytest.fixture
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the process a storage folder of its own; the database in it comes with the first run."""
+    folder = tmp_path / "storage"
+    monkeypatch.delenv("PAIRSIFT_DATABASE_URL", raising=False)
+    monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
+    yield folder
+    monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
+    workplace.store().dispose()
+
+
+@pytest.fixture
+def pairsift(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run a command in this process; return its exit code, standard output and standard error."""
+
+    def command(*arguments: Any) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["pairsift", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return command
