@@ -291,7 +291,7 @@ def test_out_may_be_a_file_url_or_relative(tmp_path: Path, images: Path, monkeyp
 
 
 def listed(files: list[ExportedFile]) -> list[ActiveExport]:
-    return [ActiveExport("0%2F1", f.name, f.uri, f.rows, f.sha256, f.size, "0" * 64) for f in files]
+    return [ActiveExport("0%2F1", f.name, f.uri, f.rows, f.sha256, f.size) for f in files]
 
 
 def test_the_manifest_lists_files_by_path_and_is_the_same_anywhere(tmp_path: Path, images: Path):

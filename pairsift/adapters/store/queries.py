@@ -52,7 +52,6 @@ class ActiveExport:
     rows: int
     sha256: str
     size: int
-    export_fingerprint: str
 
 
 def status(engine: Engine, dataset_name: str | None = None) -> list[dict[str, object]]:
@@ -137,14 +136,13 @@ class StoredAttempt:
     id: int
     decision_set_id: int
     chunks: tuple[str, ...]
-    counts: Counts
 
 
 def stored_attempt(engine: Engine, attempt_id: int) -> StoredAttempt:
-    """Give the decision set, the ordered chunks and the counts of a committed attempt."""
+    """Give the decision set and the ordered chunks of a committed attempt."""
     with engine.connect() as connection:
         row = connection.execute(select(attempt).where(attempt.c.id == attempt_id)).one()
-    return StoredAttempt(row.id, row.decision_set_id, tuple(row.chunks), _said(row))
+    return StoredAttempt(row.id, row.decision_set_id, tuple(row.chunks))
 
 
 def _said(row: Row[tuple[object, ...]]) -> Counts:
@@ -161,7 +159,6 @@ def active_exports(engine: Engine, dataset_name: str, out_uri: str) -> list[Acti
             export.c.rows,
             export.c.sha256,
             export.c.size,
-            export.c.export_fingerprint,
         )
         .join(partition, partition.c.committed_attempt_id == export.c.attempt_id)
         .join(dataset, dataset.c.id == partition.c.dataset_id)
@@ -217,12 +214,12 @@ def stored_files(engine: Engine) -> list[StoredFile]:
     """List every file that a row promises: all ledgered chunks, and the exports of the committed attempts."""
     owner = (dataset.c.name.label("dataset"), partition.c.key.label("partition"))
     chunks = (
-        select(literal("chunk"), *owner, chunk.c.fingerprint, chunk.c.uri, chunk.c.rows, chunk.c.sha256, chunk.c.size)
+        select(literal("chunk"), *owner, chunk.c.uri, chunk.c.sha256)
         .join(partition, partition.c.id == chunk.c.partition_id)
         .join(dataset, dataset.c.id == partition.c.dataset_id)
     )
     exports = (
-        select(literal("export"), *owner, export.c.name, export.c.uri, export.c.rows, export.c.sha256, export.c.size)
+        select(literal("export"), *owner, export.c.uri, export.c.sha256)
         .join(partition, partition.c.committed_attempt_id == export.c.attempt_id)
         .join(dataset, dataset.c.id == partition.c.dataset_id)
     )

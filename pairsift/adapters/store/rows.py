@@ -193,11 +193,8 @@ class StoredFile:
     kind: str
     dataset: str
     partition: str
-    name: str
     uri: str
-    rows: int
     sha256: str
-    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from pairsift.adapters.store.queries import (
     stored_files,
 )
 from pairsift.adapters.store.registry import activate_decision_set
-from pairsift.adapters.store.rows import Counts
 from pairsift.adapters.store.tables import attempt, decision, pair
 from pairsift.adapters.store.views import pair_decisions, pair_lineage, run_summary
 from pairsift.core.signals import SIGNALS
@@ -96,7 +95,7 @@ def test_stored_rows_come_back_in_order_for_a_new_export(cats: Engine):
 
     rows = list(attempt_rows(cats, attempt_id, stored.decision_set_id))
 
-    assert (stored.chunks, stored.counts) == (("chunk-0", "chunk-1"), Counts(6, 4, 1, 1))
+    assert stored.chunks == ("chunk-0", "chunk-1")
     assert [(row["ordinal"], row["verdict"], row["export_row"]) for row in rows] == [
         (0, "drop", None),
         (1, "quarantine", None),
@@ -114,9 +113,9 @@ def test_the_manifest_lists_only_the_committed_attempts_files_of_one_output(cats
 
     files = active_exports(cats, "cats", OUT)
 
-    assert [(file.partition, file.name, file.export_fingerprint) for file in files] == [
-        ("shard-0", "embeddings", "export-2"),
-        ("shard-0", "pairs", "export-2"),
+    assert [(file.partition, file.name, file.uri) for file in files] == [
+        ("shard-0", "embeddings", f"{OUT}/export-2/embeddings.parquet"),
+        ("shard-0", "pairs", f"{OUT}/export-2/pairs.parquet"),
     ]
     assert active_exports(cats, "cats", "file:///else") == []
 
@@ -159,13 +158,13 @@ def test_a_row_lost_by_hand_is_noticed(cats: Engine, table: Table):
 
 
 def test_every_promised_file_is_listed_for_the_check(cats: Engine):
-    files = [(file.kind, file.name, file.uri, file.rows) for file in stored_files(cats)]
+    files = [(file.kind, file.partition, file.uri) for file in stored_files(cats)]
 
     assert files == [
-        ("chunk", "chunk-0", "chunks/0.arrow", 3),
-        ("chunk", "chunk-1", "chunks/1.arrow", 3),
-        ("export", "embeddings", f"{OUT}/export-0/embeddings.parquet", 4),
-        ("export", "pairs", f"{OUT}/export-0/pairs.parquet", 4),
+        ("chunk", "shard-0", "chunks/0.arrow"),
+        ("chunk", "shard-0", "chunks/1.arrow"),
+        ("export", "shard-0", f"{OUT}/export-0/embeddings.parquet"),
+        ("export", "shard-0", f"{OUT}/export-0/pairs.parquet"),
     ]
 
 
