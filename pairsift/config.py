@@ -79,6 +79,21 @@ class ExportConfig(Model):
         return ["pairs", "embeddings", "uids", *(["shard"] if self.shard else [])]
 
 
+class DispatchConfig(Model):
+    """Who works on a run's partitions; changes nothing in the results, so it is never hashed."""
+
+    work_pool: str | None = Field(
+        default=None,
+        description="Prefect work pool whose workers curate the partitions, each in a run of its own; without one "
+        "they are curated one after the other where the run itself is executed.",
+    )
+    in_flight: int = Field(default=16, ge=1, description="Most partitions started on the work pool at once.")
+    tries: int = Field(default=3, ge=1, description="Starts of a partition whose worker or process was lost.")
+    stuck_after_s: float = Field(
+        default=300, gt=0, description="Seconds without a sign of life after which a started partition counts as lost."
+    )
+
+
 class RunConfig(Model):
     """Everything a run may be told by `--config`."""
 
@@ -88,6 +103,7 @@ class RunConfig(Model):
     policy: str = Field(default="default", description="Name of a shipped policy, or path of a policy file.")
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: int = Field(default=512, ge=1, description="Pairs that one task run holds in memory.")
+    dispatch: DispatchConfig = Field(default=DispatchConfig(), description="Who works on the partitions.")
 
 
 class RunRequest(Model):
