@@ -3,6 +3,7 @@
 import errno
 from typing import Any, TypedDict
 
+import httpx
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import RetryConditionCallable, Task
@@ -14,8 +15,10 @@ TRANSIENT_ERRNOS = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO,
 
 def is_transient(error: BaseException) -> bool:
     """Say whether the same call may succeed later. Bad data, a missing file or a full disk will not."""
-    if isinstance(error, ConnectionError | TimeoutError) or transient(error):
+    if isinstance(error, ConnectionError | TimeoutError | httpx.TransportError) or transient(error):
         return True
+    if isinstance(error, httpx.HTTPStatusError):  # Prefect's client raises its own kind of it
+        return error.response.is_server_error
     return isinstance(error, OSError) and error.errno in TRANSIENT_ERRNOS
 
 

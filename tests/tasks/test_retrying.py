@@ -1,6 +1,7 @@
 import errno
 import sqlite3
 
+import httpx
 import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -9,6 +10,11 @@ from pairsift.errors import Busy, ChunkDamagedError, ContainerDamagedError, Fenc
 from tasks.retrying import is_transient
 
 LOCKED = sqlite3.OperationalError("database is locked")
+
+
+def status_error(code: int) -> httpx.HTTPStatusError:
+    request = httpx.Request("GET", "http://prefect.test/api")
+    return httpx.HTTPStatusError("answered", request=request, response=httpx.Response(code, request=request))
 
 
 @pytest.mark.parametrize(
@@ -21,6 +27,8 @@ LOCKED = sqlite3.OperationalError("database is locked")
         psycopg.OperationalError("server closed the connection"),
         OSError(errno.EIO, "input/output error"),
         OSError(errno.ESTALE, "stale file handle"),
+        httpx.ConnectError("the Prefect server is restarting"),
+        status_error(503),
     ],
 )
 def test_what_may_pass_is_tried_again(error: BaseException):
@@ -36,6 +44,7 @@ def test_what_may_pass_is_tried_again(error: BaseException):
         Fenced("taken"),
         Busy("held"),
         ValueError("bug"),
+        status_error(404),
         MemoryError(),
         FileNotFoundError(errno.ENOENT, "gone"),
         PermissionError(errno.EACCES, "not yours"),

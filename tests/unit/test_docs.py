@@ -1,5 +1,6 @@
 """The docs are complete and true to the code: a name that is added, renamed or removed is missed here."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -95,7 +96,7 @@ def test_a_reason_is_produced_by_some_test(reason: Reason):
 
 @pytest.mark.parametrize(("key", "default"), list(config_keys(RunConfig)))
 def test_a_config_key_has_its_row_with_its_default(key: str, default: object):
-    shown = str(default).lower() if isinstance(default, bool) else str(default)
+    shown = default if isinstance(default, str) else json.dumps(default)
 
     assert f"| `{key}` | `{shown}` | " in page("configuration.md")
 
