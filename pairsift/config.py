@@ -53,7 +53,7 @@ class ScoreConfig(Model):
         default="all-MiniLM-L6-v2",
         description="Sentence encoder of `conse`: all-MiniLM-L6-v2, or the folder of a BERT-like SentenceTransformer.",
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA if there is one.")
+    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA if the run itself has one.")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="auto takes bfloat16 where the processor is faster in it, else float32."
     )

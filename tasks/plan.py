@@ -26,7 +26,7 @@ from pairsift.adapters.store.registry import (
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.summaries import summarise
-from pairsift.config import PartitionJob, RunRequest
+from pairsift.config import DispatchConfig, PartitionJob, RunRequest
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
 from pairsift.core.policy import Policy, nearest
@@ -91,7 +91,8 @@ def plan_run(request: RunRequest) -> RunPlan:
 
 def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
     """Resolve everything that is the same for all partitions of a run; a partition's own is filled in later."""
-    config = request.config.model_copy(update={"score": resolve(request.config.score)})
+    score = resolve(request.config.score, elsewhere=request.config.dispatch.work_pool is not None)
+    config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()})
     scored = score_fingerprint(config.score, config.preprocess, policy.cleaner)
     return PartitionJob(
         partition_id=0,

@@ -11,14 +11,18 @@ time. Twice as many cost 6 % more CPU time in bfloat16 and 30 % in float32, in p
 CUDA_BATCH = 256
 
 
-def resolve(config: ScoreConfig) -> ScoreConfig:
+def resolve(config: ScoreConfig, *, elsewhere: bool = False) -> ScoreConfig:
     """Replace every `auto` by what this process has.
 
-    Raises ModelUnavailableError for a device that is not there.
+    With `elsewhere` the models run on other hosts: a CUDA device that is named need not be here, and is taken for one
+    that has bfloat16. Raises ModelUnavailableError for a device that is unknown or not there.
     """
     device = _resolve_device(config.device)
     on_cuda = device.type == "cuda"
-    dtype = config.dtype if config.dtype != "auto" else ("bfloat16" if _bfloat16_pays(device) else "float32")
+    if on_cuda and not elsewhere:
+        _require(device)
+    pays = (on_cuda and elsewhere) or _bfloat16_pays(device)
+    dtype = config.dtype if config.dtype != "auto" else ("bfloat16" if pays else "float32")
     batch_size = config.batch_size if config.batch_size != "auto" else (CUDA_BATCH if on_cuda else CPU_BATCH[dtype])
     return config.model_copy(update={"device": str(device), "dtype": dtype, "batch_size": batch_size})
 
@@ -42,12 +46,15 @@ def _resolve_device(name: str) -> torch.device:
         raise ModelUnavailableError(f"device {name!r} is unknown: use auto, cpu, cuda or cuda:N") from error
     if device.type not in {"cpu", "cuda"}:
         raise ModelUnavailableError(f"device {name!r} is not supported: use auto, cpu, cuda or cuda:N")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    return device
+
+
+def _require(device: torch.device) -> None:
+    if (device.index or 0) >= torch.cuda.device_count():
         raise ModelUnavailableError(
-            f"device {name!r} is not there (CUDA devices found: {torch.cuda.device_count()}): use cpu or auto, "
+            f"device '{device}' is not there (CUDA devices found: {torch.cuda.device_count()}): use cpu or auto, "
             "or install a CUDA driver and a CUDA build of torch"
         )
-    return device
 
 
 def _bfloat16_pays(device: torch.device) -> bool:

@@ -45,3 +45,14 @@ def test_takes_bfloat16_where_it_is_the_faster(capabilities: dict[str, object], 
 def test_refuses_a_device_that_is_not_there(device: str):
     with pytest.raises(ModelUnavailableError, match=device):
         resolve(ScoreConfig(device=device))
+
+
+def test_models_that_run_elsewhere_take_a_named_device_at_its_word():
+    resolved = resolve(ScoreConfig(device="cuda"), elsewhere=True)
+
+    assert (resolved.device, resolved.dtype, resolved.batch_size) == ("cuda", "bfloat16", 256)
+
+
+def test_models_that_run_elsewhere_are_no_excuse_for_an_unknown_device():
+    with pytest.raises(ModelUnavailableError, match="gpu"):
+        resolve(ScoreConfig(device="gpu"), elsewhere=True)
