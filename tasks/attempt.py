@@ -69,7 +69,7 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
         config_hash=fingerprint(job.config.model_dump(mode="json")),
         device=job.config.score.device,
         dtype=job.config.score.dtype,
-        flow_run_id=job.run_id,
+        run_id=job.run_id,
         versions={name: version(name) for name in VERSIONED},
     )
     set_up_process(job.config.score.device)

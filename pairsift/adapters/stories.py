@@ -20,7 +20,7 @@ DECISION = (
     "rank", "export_uri", "export_row",
 )  # fmt: skip
 ATTEMPT = (
-    "number", "started_at", "ended_at", "host", "flow_run_id", "device", "dtype", "score_fingerprint",
+    "number", "started_at", "ended_at", "host", "run_id", "flow_run_id", "device", "dtype", "score_fingerprint",
     "decision_fingerprint", "config_hash",
 )  # fmt: skip
 

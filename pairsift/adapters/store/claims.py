@@ -21,6 +21,12 @@ from pairsift.adapters.store.rows import (
 from pairsift.adapters.store.tables import attempt, export, partition
 from pairsift.errors import Busy, Fenced
 
+UNFINISHED = (
+    PartitionStatus.FAILED,
+    PartitionStatus.LOST,
+    PartitionStatus.INTERRUPTED,
+    PartitionStatus.RUNNING,
+)
 PartitionRecord = Row[tuple[object, ...]]
 
 
@@ -62,8 +68,8 @@ def find_committed(
 def begin_attempt(engine: Engine, partition_id: int, request: AttemptRequest, me: ProcessIdentity) -> Claim | Committed:
     """Claim a partition for one attempt, or say that it is committed already (kind `curate` only).
 
-    An attempt whose lease ran out, whose process is known to be dead, or which an earlier try of the same flow run
-    began, is taken over at once and marked lost: the fence makes that safe. Busy if another attempt is at work.
+    An attempt whose lease ran out, whose process is known to be dead, or which an earlier try of the same run began, is
+    taken over at once and marked lost: the fence makes that safe. Busy if another attempt is at work.
     For kind `export` Fenced if the committed attempt is no longer the one asked for.
     """
     with writing(engine) as connection:
@@ -103,12 +109,12 @@ def _matching_commit(connection: Connection, record: PartitionRecord, request: A
 
 
 def _live_holder(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Holder | None:
-    """Find who is at work on the partition, if that is not over and not an earlier try of the same flow run."""
+    """Find who is at work on the partition, if that is not over and not an earlier try of the same run."""
     if record.status != PartitionStatus.RUNNING or record.lease_until <= now(connection):
         return None
     query = select(attempt).where(attempt.c.partition_id == record.id, attempt.c.number == record.fence)
     open_attempt = connection.execute(query).one()
-    retried = request.flow_run_id is not None and open_attempt.flow_run_id == request.flow_run_id
+    retried = request.run_id is not None and open_attempt.run_id == request.run_id
     if retried or _process_of(open_attempt).known_dead():
         return None
     return Holder(
@@ -147,6 +153,7 @@ def _new_attempt(partition_id: int, request: AttemptRequest, me: ProcessIdentity
         "boot_id": me.boot_id,
         "pid_namespace": me.pid_namespace,
         "process_start": me.start,
+        "run_id": request.run_id,
         "flow_run_id": request.flow_run_id,
         "config_hash": request.config_hash,
         "versions": dict(request.versions),
@@ -170,14 +177,13 @@ def _set_partition(connection: Connection, partition_id: int, **values: object) 
 
 
 def partitions_to_rerun(engine: Engine, dataset_id: int) -> list[PartitionRow]:
-    """List, by key, the partitions that failed, were lost, or whose attempt ended without a word.
+    """List, by key, the partitions that failed, were lost or interrupted, or whose attempt ended without a word.
 
     The last are running ones whose lease ran out or whose process is known to be dead.
     """
-    unfinished = (PartitionStatus.FAILED, PartitionStatus.LOST, PartitionStatus.RUNNING)
     query = (
         select_partitions()
-        .where(partition.c.dataset_id == dataset_id, partition.c.status.in_(unfinished))
+        .where(partition.c.dataset_id == dataset_id, partition.c.status.in_(UNFINISHED))
         .order_by(partition.c.key)
     )
     with engine.connect() as connection:

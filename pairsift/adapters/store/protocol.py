@@ -125,8 +125,8 @@ def commit_export(engine: Engine, claim: Claim, out_uri: str, files: Sequence[Ex
         _free_partition(connection, claim, status=PartitionStatus.COMMITTED, error=None)
 
 
-def fail_attempt(engine: Engine, claim: Claim, error: str) -> bool:
-    """Mark attempt and partition failed and free the lease; committed rows stay.
+def fail_attempt(engine: Engine, claim: Claim, error: str, status: PartitionStatus = PartitionStatus.FAILED) -> bool:
+    """Mark attempt and partition failed (or interrupted) and free the lease; committed rows stay.
 
     False if nothing was marked: the claim is over, or the database cannot be reached and the lease will run out. It
     never raises for either, since it is called while another error is on its way.
@@ -135,8 +135,8 @@ def fail_attempt(engine: Engine, claim: Claim, error: str) -> bool:
     try:
         with writing(engine) as connection:
             _hold(connection, claim)
-            _close_attempt(connection, claim, PartitionStatus.FAILED, error=message)
-            _free_partition(connection, claim, status=PartitionStatus.FAILED, error=message)
+            _close_attempt(connection, claim, status, error=message)
+            _free_partition(connection, claim, status=status, error=message)
     except (Fenced, DBAPIError):
         return False
     return True

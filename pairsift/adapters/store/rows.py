@@ -9,13 +9,17 @@ LEASE_S = 90.0
 
 
 class PartitionStatus(StrEnum):
-    """The state of a partition's last attempt; earlier committed rows stay visible whatever it is."""
+    """The state of a partition's last attempt; earlier committed rows stay visible whatever it is.
+
+    Lost: it ended without a word, and another process noticed. Interrupted: its run was stopped on purpose.
+    """
 
     PENDING = "pending"
     RUNNING = "running"
     COMMITTED = "committed"
     FAILED = "failed"
     LOST = "lost"
+    INTERRUPTED = "interrupted"
 
 
 class AttemptKind(StrEnum):
@@ -44,7 +48,8 @@ class PartitionRow:
 class AttemptRequest:
     """What an attempt is asked to do, and with what; `formats` are the names of the files to export to `out_uri`.
 
-    `again` asks for it even where the same is committed already, because stored results are gone.
+    `again` asks for it even where the same is committed already, because stored results are gone. `run_id` is the flow
+    run of the whole run, `flow_run_id` that of this partition alone.
     """
 
     kind: AttemptKind
@@ -56,6 +61,7 @@ class AttemptRequest:
     config_hash: str
     device: str
     dtype: str
+    run_id: str | None = None
     flow_run_id: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     lease_s: float = LEASE_S

@@ -113,6 +113,15 @@ calibration = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+run = Table(
+    "run",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("request", JSON, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+)
+
 attempt = Table(
     "attempt",
     metadata,
@@ -128,6 +137,8 @@ attempt = Table(
     Column("boot_id", Text),
     Column("pid_namespace", Text),
     Column("process_start", BigInteger),
+    # No foreign key: the runs of older versions have no row.
+    Column("run_id", Text, index=True),
     Column("flow_run_id", Text, index=True),
     Column("config_hash", Text, nullable=False),
     Column("versions", JSON, nullable=False),

@@ -63,6 +63,7 @@ def select_lineage() -> Select[tuple[object, ...]]:
         case((exported, decision.c.export_row)).label("export_row"),
         attempt.c.score_fingerprint,
         attempt.c.flow_run_id,
+        attempt.c.run_id,
     ).select_from(_decided_pairs(decision.c.decision_set_id == _shown_decision_set()))
 
 
@@ -144,6 +145,7 @@ def _select_partitions() -> Select[tuple[object, ...]]:
         last.c.device,
         last.c.dtype,
         last.c.flow_run_id,
+        last.c.run_id,
         partition.c.error,
     ).select_from(
         partition.join(dataset, dataset.c.id == partition.c.dataset_id)
@@ -153,17 +155,17 @@ def _select_partitions() -> Select[tuple[object, ...]]:
 
 
 def _select_runs() -> Select[tuple[object, ...]]:
-    """Select one row a data set and flow run: what its attempts came to."""
+    """Select one row a data set and run: what its attempts came to."""
     return (
         select(
             dataset.c.name.label("dataset"),
-            attempt.c.flow_run_id,
+            attempt.c.run_id,
             func.min(attempt.c.started_at).label("started_at"),
             func.max(attempt.c.ended_at).label("ended_at"),
             func.count().label("attempts"),
             *(
                 func.sum(case((attempt.c.status == status, 1), else_=0)).label(status)
-                for status in ("running", "committed", "failed", "lost")
+                for status in ("running", "committed", "failed", "lost", "interrupted")
             ),
             *(
                 func.coalesce(func.sum(attempt.c[f"n_{count}"]), 0).label(f"pairs_{count}")
@@ -175,7 +177,7 @@ def _select_runs() -> Select[tuple[object, ...]]:
                 dataset, dataset.c.id == partition.c.dataset_id
             )
         )
-        .group_by(dataset.c.name, attempt.c.flow_run_id)
+        .group_by(dataset.c.name, attempt.c.run_id)
     )
 
 

@@ -106,11 +106,24 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(engine: Engine, pr
     assert claim(engine, prepared.partition_id).fence == 2
 
 
-def test_a_retry_of_the_same_flow_run_takes_its_own_claim_over(engine: Engine, prepared: Prepared):
-    request = replace(REQUEST, flow_run_id="flow-1")
+def test_a_retry_of_the_same_run_takes_its_own_claim_over(engine: Engine, prepared: Prepared):
+    request = replace(REQUEST, run_id="run-1", flow_run_id="flow-1")
     first = claim(engine, prepared.partition_id, request, ELSEWHERE)
 
-    assert claim(engine, prepared.partition_id, request, ELSEWHERE).fence == first.fence + 1
+    again = claim(engine, prepared.partition_id, replace(request, flow_run_id="flow-2"), ELSEWHERE)
+
+    assert again.fence == first.fence + 1
+
+
+@pytest.mark.parametrize("run_id", [None, "run-1"])
+def test_another_run_finds_the_partition_busy_even_under_the_same_flow_run(
+    engine: Engine, prepared: Prepared, run_id: str | None
+):
+    request = replace(REQUEST, run_id=run_id, flow_run_id="flow-1")
+    claim(engine, prepared.partition_id, request, ELSEWHERE)
+
+    with pytest.raises(Busy):
+        begin_attempt(engine, prepared.partition_id, replace(request, run_id=None), ELSEWHERE)
 
 
 def write_chunk(engine: Engine, held: Claim) -> None:
@@ -254,6 +267,18 @@ def test_a_failure_keeps_the_earlier_rows_and_the_error(engine: Engine):
     assert claim(engine, partition_id, replace(REQUEST, decision_fingerprint="decision-2")).fence == 3
 
 
+def test_an_attempt_stopped_on_purpose_is_marked_interrupted_and_frees_the_partition(
+    engine: Engine, prepared: Prepared
+):
+    held = claim(engine, prepared.partition_id)
+
+    assert fail_attempt(engine, held, "the run was stopped", PartitionStatus.INTERRUPTED) is True
+
+    (row,) = status(engine)
+    assert (row["status"], row["error"], row["lease_until"]) == ("interrupted", "the run was stopped", None)
+    assert attempts(engine) == [(1, "interrupted")]
+
+
 def test_a_failure_that_cannot_reach_the_database_returns_false(engine: Engine, prepared: Prepared):
     held = claim(engine, prepared.partition_id)
     with engine.begin() as connection:
@@ -392,14 +417,14 @@ def test_a_running_partition_whose_lease_ran_out_is_rerun(engine: Engine, prepar
 
 
 @pytest.mark.parametrize("state", list(PartitionStatus))
-def test_failed_and_lost_partitions_are_rerun(engine: Engine, prepared: Prepared, state: PartitionStatus):
+def test_failed_lost_and_interrupted_partitions_are_rerun(engine: Engine, prepared: Prepared, state: PartitionStatus):
     claim(engine, prepared.partition_id, me=ELSEWHERE)
     with engine.begin() as connection:
         connection.execute(partition.update().values(status=state))
 
     rerun = partitions_to_rerun(engine, prepared.dataset_id)
 
-    assert [row.status for row in rerun] == ([state] if state in {"failed", "lost"} else [])
+    assert [row.status for row in rerun] == ([state] if state in {"failed", "lost", "interrupted"} else [])
 
 
 def test_a_partition_has_each_chunk_once(engine: Engine):

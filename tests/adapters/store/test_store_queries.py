@@ -16,6 +16,7 @@ from pairsift.adapters.store.queries import (
     stored_files,
 )
 from pairsift.adapters.store.registry import activate_decision_set
+from pairsift.adapters.store.rows import PartitionStatus
 from pairsift.adapters.store.tables import attempt, decision, pair
 from pairsift.adapters.store.views import pair_decisions, pair_lineage, run_summary
 from pairsift.core.signals import SIGNALS
@@ -129,16 +130,16 @@ def test_status_is_of_one_data_set_or_of_all(cats: Engine):
 
 def test_a_run_is_summed_up(engine: Engine):
     prepared = prepare(engine)
-    request = replace(REQUEST, flow_run_id="flow-1")
+    request = replace(REQUEST, run_id="run-1")
     fail_attempt(engine, claim(engine, prepared.partition_id, request), "boom")
+    fail_attempt(engine, claim(engine, prepared.partition_id, request), "Ctrl-C", PartitionStatus.INTERRUPTED)
     commit_attempt(engine, claim(engine, prepared.partition_id, request), result(prepared.decision_set_id))
 
     with engine.connect() as connection:
         row = connection.execute(select(run_summary)).one()
 
-    assert (row.dataset, row.flow_run_id, row.attempts, row.running, row.committed, row.failed, row.lost) == (
-        *("cats", "flow-1", 2, 0, 1, 1, 0),
-    )
+    assert (row.dataset, row.run_id, row.attempts) == ("cats", "run-1", 3)
+    assert (row.running, row.committed, row.failed, row.lost, row.interrupted) == (0, 1, 1, 0, 1)
     assert (row.pairs_read, row.pairs_kept, row.pairs_dropped, row.pairs_quarantined) == (6, 4, 1, 1)
 
 
