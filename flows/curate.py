@@ -1,6 +1,7 @@
 """The flow of a run: plan, every partition that needs it, then the manifest and the summary."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -10,7 +11,9 @@ from prefect.states import Completed, Failed
 from flows.partition import curate_partition
 from pairsift.config import PartitionJob, RunRequest
 from tasks.attempt import allow_attempts, stop_attempts
+from tasks.dispatch import WorkPool, curate_on_worker, find_work_pool
 from tasks.plan import finish_run, plan_run
+from tasks.reaping import reap_while_waiting
 from tasks.references import PartitionOutcome
 
 
@@ -18,16 +21,22 @@ from tasks.references import PartitionOutcome
 async def curate(request: RunRequest) -> State[Any]:
     """Curate a source's partitions; Failed, naming them, when one of them failed. The state's data is the summary."""
     allow_attempts()
+    pool = await find_work_pool(request.config.dispatch)
     plan = plan_run(request)
     logger = get_run_logger()
     logger.info("%s: %s", plan.dataset, plan.source)
     logger.info("%d partitions to work on, %d committed already", len(plan.jobs), len(plan.skipped))
-    outcomes = [await curate_in_process(job) for job in plan.jobs]
+    outcomes = await (curate_here(plan.jobs) if pool is None else curate_on_workers(plan.jobs, pool))
     summary = finish_run(plan, outcomes)
     if summary["failed"]:
         names = ", ".join(failure["partition"] for failure in summary["failed"])
         return Failed(message=f"{len(summary['failed'])} partitions failed: {names}", data=summary)
     return Completed(message=f"{summary['pairs']['kept']} of {summary['pairs']['read']} pairs kept", data=summary)
+
+
+async def curate_here(jobs: Sequence[PartitionJob]) -> list[PartitionOutcome]:
+    """Curate the partitions one after the other, each as a subflow in a thread of this process."""
+    return [await curate_in_process(job) for job in jobs]
 
 
 async def curate_in_process(job: PartitionJob) -> PartitionOutcome:
@@ -37,6 +46,24 @@ async def curate_in_process(job: PartitionJob) -> PartitionOutcome:
     except asyncio.CancelledError:
         stop_attempts()
         raise
+    return await outcome_of(job, state)
+
+
+async def curate_on_workers(jobs: Sequence[PartitionJob], pool: WorkPool) -> list[PartitionOutcome]:
+    """Have workers curate the partitions, a bounded number at once; dead ones are found and started again."""
+    slots = asyncio.Semaphore(pool.in_flight)
+
+    async def curate_when_free(job: PartitionJob) -> PartitionOutcome:
+        async with slots:
+            state = await curate_on_worker(job, pool, return_state=True)  # type: ignore[misc] # Prefect types it as sync
+            return await outcome_of(job, state)
+
+    async with reap_while_waiting(pool.stuck_after_s):
+        return await asyncio.gather(*(curate_when_free(job) for job in jobs))
+
+
+async def outcome_of(job: PartitionJob, state: State[PartitionOutcome]) -> PartitionOutcome:
+    """Give what a partition's run returned; what it raised is a failure of the partition, not of the others."""
     result = await state.aresult(raise_on_failure=False)
     if isinstance(result, BaseException):
         return PartitionOutcome(key=job.key, status="failed", error=f"{type(result).__name__}: {result}")

@@ -175,6 +175,21 @@ def check(
         raise typer.Exit(EXIT_FAILED)
 
 
+@app.command(epilog="**Example**\n\n`pairsift reap`")
+def reap(
+    stuck_after: Annotated[
+        float, typer.Option(min=1, help="Seconds after which a run of Prefect's that does not move is dead.")
+    ] = 300,
+    as_json: Json = False,
+) -> None:
+    """Mark lost what died without a word, in the database and on the Prefect server, so that it can be done again."""
+    from pairsift.console import render_reap, show
+    from tasks.reaping import reap_dead  # Prefect
+
+    opened_store()
+    show(asdict(asyncio.run(reap_dead(stuck_after))), as_json, render_reap)
+
+
 @app.command(epilog="**Example**\n\n`pairsift policies --json`")
 def policies(as_json: Json = False) -> None:
     """List the policies that come with Pairsift."""

@@ -167,6 +167,19 @@ def render_check(result: Mapping[str, Any]) -> list[RenderableType]:
     return [*parts, Text("Nothing is lost, doubled or damaged.")]
 
 
+def render_reap(reaped: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw what was found dead, and how it is started again."""
+    attempts = [(a["dataset"], a["partition"], a["number"], a["host"], a["pid"]) for a in reaped["attempts"]]
+    runs = [(run["name"], run["reason"]) for run in reaped["runs"]]
+    if not attempts and not runs:
+        return [plain_line("Nothing has died without a word.")]
+    return [
+        table("Attempts marked lost", ("data set", "partition", "attempt", "host", "process"), attempts),
+        table("Runs marked crashed on the Prefect server", ("run", "why"), runs),
+        plain_line("To do them again: the deployment rerun-failed, or the same run with --rerun-failed"),
+    ]
+
+
 def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the policies that are shipped."""
     rows = [

@@ -1,5 +1,6 @@
 """Claim a partition, hold it while its stages run, and give it back failed if they do not end well."""
 
+from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -7,6 +8,8 @@ from importlib.metadata import version
 from threading import Event
 
 from prefect import task
+from prefect.exceptions import TerminationSignal
+from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there
@@ -15,7 +18,7 @@ from pairsift.adapters.store.claims import begin_attempt
 from pairsift.adapters.store.lease import Lease, keep_lease
 from pairsift.adapters.store.process import ProcessIdentity
 from pairsift.adapters.store.protocol import fail_attempt
-from pairsift.adapters.store.rows import AttemptKind, AttemptRequest, Claim, Committed
+from pairsift.adapters.store.rows import AttemptKind, AttemptRequest, Claim, Committed, PartitionStatus
 from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import fingerprint
 from pairsift.errors import InterruptedRunError
@@ -25,6 +28,9 @@ from tasks.workplace import scratch, set_up_process, storage, store
 
 VERSIONED = ("pairsift", "torch", "timm", "transformers", "pillow", "opencv-python-headless", "numpy", "prefect")
 """Packages whose versions an attempt records."""
+
+STOPPED = (InterruptedRunError, KeyboardInterrupt, CancelledError, TerminationSignal, SystemExit)
+"""What ends an attempt because somebody stopped the run, not because anything is wrong with the partition."""
 
 _interrupted = Event()
 
@@ -70,6 +76,7 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
         device=job.config.score.device,
         dtype=job.config.score.dtype,
         run_id=job.run_id,
+        flow_run_id=flow_run.id,
         versions={name: version(name) for name in VERSIONED},
     )
     set_up_process(job.config.score.device)
@@ -84,12 +91,13 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
 
 @contextmanager
 def held(claim: Claim) -> Iterator[Attempt]:
-    """Keep the claim's lease alive; mark attempt and partition failed with whatever ended the block; remove scratch."""
+    """Keep the claim's lease alive; mark attempt and partition with whatever ended the block; remove scratch."""
     with keep_lease(store(), claim) as lease:
         try:
             yield Attempt(claim, lease)
         except BaseException as error:  # an interrupt ends an attempt as a bug does; it is recorded and goes its way
-            fail_attempt(store(), claim, f"{type(error).__name__}: {error}")
+            status = PartitionStatus.INTERRUPTED if isinstance(error, STOPPED) else PartitionStatus.FAILED
+            fail_attempt(store(), claim, f"{type(error).__name__}: {error}", status)
             raise
         finally:
             remove_scratch(scratch(), claim.partition_id, claim.fence)

@@ -25,6 +25,7 @@ from pairsift.adapters.store.registry import (
     register_policy,
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
+from pairsift.adapters.store.runs import register_run
 from pairsift.adapters.store.summaries import summarise
 from pairsift.config import DispatchConfig, PartitionJob, RunRequest
 from pairsift.core.fingerprint import decision_fingerprint
@@ -69,6 +70,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     policy = load_policy(request.config.policy)
     job = job_template(request, policy)
     dataset_id = register_dataset(store(), job.dataset)
+    register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
     specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
     rows = register_partitions(store(), dataset_id, specs)
     chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})

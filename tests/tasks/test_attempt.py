@@ -1,13 +1,15 @@
+from asyncio import CancelledError
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from prefect.exceptions import TerminationSignal
 from sqlalchemy import Engine
 
 from pairsift.adapters.store.queries import status
 from pairsift.adapters.store.rows import Claim
 from pairsift.config import PartitionJob
-from pairsift.errors import Busy, Fenced, SourceChangedError
+from pairsift.errors import Busy, Fenced, InterruptedRunError, SourceChangedError
 from tasks.attempt import claim_partition, held
 from tasks.ingest import ingest_partition
 from tasks.references import PartitionOutcome
@@ -26,13 +28,18 @@ def test_a_failure_marks_the_partition_failed_with_its_error_and_frees_it(
     assert isinstance(claim_partition.fn(job.model_copy(update={"run_id": "run-2"})), Claim)
 
 
-def test_an_interrupt_is_recorded_and_goes_its_way(claim: Claim, store: Engine):
-    with pytest.raises(KeyboardInterrupt), held(claim):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize(
+    "stop", [KeyboardInterrupt(), TerminationSignal(signal=15), CancelledError(), InterruptedRunError("stopped")]
+)
+def test_a_stopped_run_leaves_its_attempt_interrupted_and_goes_its_way(
+    stop: BaseException, claim: Claim, store: Engine
+):
+    with pytest.raises(type(stop)), held(claim):
+        raise stop
 
     (row,) = status(store)
-    assert row["status"] == "failed"
-    assert str(row["error"]).startswith("KeyboardInterrupt")
+    assert row["status"] == "interrupted"
+    assert str(row["error"]).startswith(type(stop).__name__)
 
 
 def test_scratch_is_gone_when_an_attempt_ends_well_or_badly(job: PartitionJob, claim: Claim, storage: Path):

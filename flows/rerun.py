@@ -1,0 +1,27 @@
+"""The flow that does again what failed, as it was asked for, without anybody naming a source."""
+
+from typing import Annotated, Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.curate import curate
+from tasks.rerun import find_failed
+
+
+@flow(name="rerun-failed", persist_result=False)
+async def rerun_failed(
+    dataset: Annotated[str | None, Field(description="Only this data set; by default all.")] = None,
+) -> State[Any]:
+    """Run again every run whose partitions failed, were lost or interrupted, for just these; Failed if some fail."""
+    requests = find_failed(dataset)
+    logger = get_run_logger()
+    for request in requests:
+        logger.info("%s: %d partitions to do again", request.source, len(request.partitions))
+    states = [await curate(request, return_state=True) for request in requests]
+    failed = sum(not state.is_completed() for state in states)
+    if failed:
+        return Failed(message=f"{failed} of {len(states)} runs failed again: see their own pages")
+    return Completed(message=f"{len(states)} runs done again" if states else "nothing has failed")
