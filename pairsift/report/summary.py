@@ -1,0 +1,169 @@
+"""What a run came to, as Markdown for people who look at it in Prefect's UI."""
+
+import shlex
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pairsift.core.records import Reason
+from pairsift.report.escaping import clip, code_block, markdown
+from pairsift.report.meanings import MEANINGS
+
+SHOWN_PARTITIONS = 50
+MOST_ERROR = 500
+STATES = ("committed", "skipped", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFacts:
+    """How one partition ended in the run, and the counts of what stands committed of it.
+
+    `state` is one of STATES; `attempt` and `flow_run_id` are those of its last attempt, in whichever run.
+    """
+
+    key: str
+    state: str
+    attempt: int | None = None
+    read: int | None = None
+    kept: int | None = None
+    error: str | None = None
+    flow_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a run came to; `pairs` has the counts of read, kept, dropped and quarantined, in this order."""
+
+    run_id: str
+    dataset: str
+    source: str
+    policy: str
+    pairs: Mapping[str, int]
+    reasons: Mapping[str, int]
+    partitions: Sequence[PartitionFacts]
+    out: str
+    database: str
+    seconds: float
+    day: date | None = None
+
+    @property
+    def failed(self) -> list[PartitionFacts]:
+        """The partitions that failed."""
+        return [partition for partition in self.partitions if partition.state == "failed"]
+
+
+def headline(run: RunFacts) -> str:
+    """Say in one line what the run came to."""
+    kept = f"{run.pairs['kept']:,} of {run.pairs['read']:,} pairs kept ({share(run.pairs['kept'], run.pairs['read'])})"
+    if not run.failed:
+        return kept
+    return f"{len(run.failed):,} of {_partitions(len(run.partitions))} failed; {kept}"
+
+
+def render_run(run: RunFacts, histogram: str) -> str:
+    """Write the whole summary; `histogram` is an SVG picture."""
+    day = f", {run.day}" if run.day else ""
+    blocks = [
+        f"# {markdown(run.dataset)}{day}: {headline(run)}",
+        *_next_steps(run),
+        "\n".join(_origin(run)),
+        "## Pairs",
+        _table(
+            ("pairs", "count", "share"),
+            [(name, f"{n:,}", share(n, run.pairs["read"])) for name, n in run.pairs.items()],
+        ),
+        f"![Pairs by alignment, kept and not kept]({picture_address(histogram)})",
+        *_reasons(run),
+        *_partitions_table(run.partitions),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def reason_rows(run: RunFacts) -> list[dict[str, str | int]]:
+    """List why pairs were not kept, the most frequent reason first."""
+    ordered = sorted(run.reasons.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        {
+            "reason": reason,
+            "pairs": count,
+            "share": share(count, run.pairs["read"]),
+            "meaning": MEANINGS[Reason(reason)],
+        }
+        for reason, count in ordered
+    ]
+
+
+def share(count: int, total: int) -> str:
+    """Write a share in per cent."""
+    return f"{100 * count / total:.1f} %" if total else "–"
+
+
+def picture_address(svg: str) -> str:
+    """Write an SVG picture as an address that holds the whole of it."""
+    return f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+
+
+def _origin(run: RunFacts) -> Iterator[str]:
+    yield f"- **Source** {markdown(run.source)}"
+    yield f"- **Policy** {markdown(run.policy)}"
+    yield f"- **Results** {markdown(run.out)}/{markdown(run.dataset)}/manifest.json"
+    yield f"- **Database** {markdown(run.database)}"
+    yield f"- **Took** {run.seconds:,.1f} s, run {markdown(run.run_id)}"
+
+
+def _reasons(run: RunFacts) -> Iterator[str]:
+    rows = reason_rows(run)
+    if rows:
+        yield "## Why pairs were not kept"
+        yield _table(("reason", "pairs", "share", "what it means"), [tuple(row.values()) for row in rows])
+
+
+def _partitions_table(partitions: Sequence[PartitionFacts]) -> Iterator[str]:
+    """Show the failed ones first, then the others by key; those beyond SHOWN_PARTITIONS are counted."""
+    ordered = sorted(partitions, key=lambda partition: (partition.state != "failed", partition.key))
+    counts = Counter(partition.state for partition in partitions)
+    yield f"## Partitions: {', '.join(f'{counts[state]:,} {state}' for state in STATES)}"
+    shown = ordered[:SHOWN_PARTITIONS]
+    yield _table(("partition", "state", "attempt", "read", "kept", "error"), [_partition_row(row) for row in shown])
+    left = Counter(partition.state for partition in ordered[SHOWN_PARTITIONS:])
+    if left:
+        yield f"… and {', '.join(f'{count:,} more {state}' for state, count in left.items())}."
+
+
+def _partition_row(partition: PartitionFacts) -> tuple[str, ...]:
+    name = markdown(clip(partition.key, 80))
+    linked = f"[{name}](/runs/flow-run/{partition.flow_run_id})" if partition.flow_run_id else name
+    counts = ("–" if count is None else f"{count:,}" for count in (partition.attempt, partition.read, partition.kept))
+    error = markdown(clip(partition.error, MOST_ERROR)) if partition.error else ""
+    return (linked, partition.state, *counts, error)
+
+
+def _next_steps(run: RunFacts) -> Iterator[str]:
+    if not run.failed:
+        return
+    yield f"## What to do about {_partitions(len(run.failed))} that failed"
+    yield (
+        "The errors are in the table below. What is committed stays; each of these does again only what failed, after "
+        "you have put right what the error names:"
+    )
+    yield "- here: **Retry** on the page of this run for all of them, on a partition's own page (linked below) for one"
+    yield "- in a terminal, with the same options as before:"
+    yield code_block(
+        [
+            f"prefect flow-run retry {run.run_id}",
+            f"prefect deployment run rerun-failed/manual --param dataset={shlex.quote(run.dataset)}",
+            f"pairsift run {shlex.quote(run.source)} --dataset {shlex.quote(run.dataset)} --rerun-failed",
+        ]
+    )
+
+
+def _partitions(count: int) -> str:
+    return "1 partition" if count == 1 else f"{count:,} partitions"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Write a table; cells are Markdown already."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(map(str, cells))} |" for cells in lines)
