@@ -6,6 +6,14 @@ from datetime import timedelta
 from sqlalchemy import Connection, Engine, Row, Select, and_, insert, select, update
 
 from pairsift.adapters.store.engine import now, writing
+from pairsift.adapters.store.holders import (
+    LAST,
+    UNFINISHED,
+    at_work,
+    process_known_dead,
+    select_attempts,
+    unfinished,
+)
 from pairsift.adapters.store.process import ProcessIdentity
 from pairsift.adapters.store.registry import partition_row, select_partitions
 from pairsift.adapters.store.rows import (
@@ -15,19 +23,15 @@ from pairsift.adapters.store.rows import (
     Committed,
     ExportRow,
     Holder,
+    LostAttempt,
     PartitionRow,
     PartitionStatus,
 )
 from pairsift.adapters.store.tables import attempt, export, partition
 from pairsift.errors import Busy, Fenced
 
-UNFINISHED = (
-    PartitionStatus.FAILED,
-    PartitionStatus.LOST,
-    PartitionStatus.INTERRUPTED,
-    PartitionStatus.RUNNING,
-)
 PartitionRecord = Row[tuple[object, ...]]
+AttemptRecord = Row[tuple[object, ...]]
 
 
 def find_committed(
@@ -110,20 +114,18 @@ def _matching_commit(connection: Connection, record: PartitionRecord, request: A
 
 def _live_holder(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Holder | None:
     """Find who is at work on the partition, if that is not over and not an earlier try of the same run."""
-    if record.status != PartitionStatus.RUNNING or record.lease_until <= now(connection):
+    last = connection.execute(select_attempts().where(LAST, partition.c.id == record.id)).one_or_none()
+    if last is None or not at_work(last, now(connection)):
         return None
-    query = select(attempt).where(attempt.c.partition_id == record.id, attempt.c.number == record.fence)
-    open_attempt = connection.execute(query).one()
-    retried = request.run_id is not None and open_attempt.run_id == request.run_id
-    if retried or _process_of(open_attempt).known_dead():
+    if request.run_id is not None and last.run_id == request.run_id:
         return None
     return Holder(
-        partition=record.key,
-        attempt=open_attempt.number,
-        host=open_attempt.host,
-        pid=open_attempt.pid,
-        started_at=open_attempt.started_at,
-        lease_until=record.lease_until,
+        partition=last.key,
+        attempt=last.number,
+        host=last.host,
+        pid=last.pid,
+        started_at=last.started_at,
+        lease_until=last.lease_until,
     )
 
 
@@ -187,27 +189,47 @@ def partitions_to_rerun(engine: Engine, dataset_id: int) -> list[PartitionRow]:
         .order_by(partition.c.key)
     )
     with engine.connect() as connection:
-        at_work = _at_work(connection, dataset_id)
-        return [partition_row(row) for row in connection.execute(query) if row.id not in at_work]
+        ids = {row.partition_id for row in unfinished(connection, partition.c.dataset_id == dataset_id)}
+        return [partition_row(row) for row in connection.execute(query) if row.id in ids]
 
 
-def _at_work(connection: Connection, dataset_id: int) -> set[int]:
-    query = (
-        select(attempt)
-        .join(partition, and_(partition.c.id == attempt.c.partition_id, partition.c.fence == attempt.c.number))
-        .where(
-            partition.c.dataset_id == dataset_id,
-            partition.c.status == PartitionStatus.RUNNING,
-            partition.c.lease_until > now(connection),
-        )
+def lose_dead_attempts(engine: Engine) -> list[LostAttempt]:
+    """Mark lost every running partition, and its attempt, whose lease ran out or whose process is known to be dead.
+
+    Each is looked at again under its row's lock: one that was renewed, taken or ended meanwhile is left alone, and so
+    is one that is being written just now. An orphan that still works is fenced from then on.
+    """
+    with engine.connect() as connection:
+        rows = connection.execute(select_attempts().where(LAST, partition.c.status == PartitionStatus.RUNNING)).all()
+        time = now(connection)
+    lost = (_lose_if_dead(engine, row.partition_id) for row in rows if not at_work(row, time))
+    return [each for each in lost if each is not None]
+
+
+def _lose_if_dead(engine: Engine, partition_id: int) -> LostAttempt | None:
+    # Whoever has the row's lock is alive, or the database will soon notice that it is not: no need to wait.
+    lock = (
+        select(partition.c.id).where(partition.c.id == partition_id).with_for_update(key_share=True, skip_locked=True)
     )
-    return {row.partition_id for row in connection.execute(query) if not _process_of(row).known_dead()}
+    last_attempt = select_attempts().where(LAST, partition.c.id == partition_id)
+    with writing(engine) as connection:
+        if connection.execute(lock).one_or_none() is None:
+            return None
+        last = connection.execute(last_attempt).one()
+        time = now(connection)
+        if last.partition_status != PartitionStatus.RUNNING or at_work(last, time):
+            return None
+        error = _obituary(last)
+        closed = update(attempt).where(attempt.c.id == last.id)
+        connection.execute(closed.values(status=PartitionStatus.LOST, ended_at=time, error=error))
+        _set_partition(connection, partition_id, status=PartitionStatus.LOST, lease_until=None, error=error)
+    return LostAttempt(last.dataset, last.key, last.number, last.run_id, last.flow_run_id, last.host, last.pid)
 
 
-def _process_of(row: Row[tuple[object, ...]]) -> ProcessIdentity:
-    return ProcessIdentity(
-        host=row.host, pid=row.pid, boot_id=row.boot_id, pid_namespace=row.pid_namespace, start=row.process_start
-    )
+def _obituary(last: AttemptRecord) -> str:
+    ran_out = f"whose lease ran out on {last.lease_until:%Y-%m-%d %H:%M:%S} UTC"
+    end = "which has ended" if process_known_dead(last) else ran_out
+    return f"no sign of life: attempt {last.number} on host {last.host}, process {last.pid}, {end}"
 
 
 def _select_exports() -> Select[tuple[object, ...]]:

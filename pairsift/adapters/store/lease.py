@@ -40,7 +40,9 @@ class Lease:
     def check(self) -> None:
         """Raise Fenced if the partition was taken, or the lease ran out because it could not be renewed."""
         if self._taken.is_set():
-            raise Fenced(f"attempt {self._claim.fence} lost partition {self._claim.partition_id} to another attempt")
+            raise Fenced(
+                f"attempt {self._claim.fence} lost partition {self._claim.partition_id}: taken, or given up as dead"
+            )
         if self._clock() - self._renewed_at >= self._claim.lease_s:
             raise Fenced(
                 f"attempt {self._claim.fence} could not renew its lease of partition {self._claim.partition_id} for "

@@ -155,7 +155,9 @@ def _hold(connection: Connection, claim: Claim) -> None:
         .values(lease_until=lease_until)
     )
     if connection.execute(held).rowcount != 1:
-        raise Fenced(f"attempt {claim.fence} no longer holds partition {claim.partition_id}: another one took it")
+        raise Fenced(
+            f"attempt {claim.fence} no longer holds partition {claim.partition_id}: taken, or given up as dead"
+        )
 
 
 def _hold_or_done(connection: Connection, claim: Claim) -> bool:

@@ -204,6 +204,19 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LostAttempt:
+    """An attempt that ended without a word; `partition` is its key."""
+
+    dataset: str
+    partition: str
+    number: int
+    run_id: str | None
+    flow_run_id: str | None
+    host: str
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """Who holds a partition, for the text of Busy."""
 

@@ -1,16 +1,15 @@
 """What a run reports: verdicts and reasons of the partitions it covers, and how far those at work are."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, Select, and_, func, select
 
+from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.rows import Counts
 from pairsift.adapters.store.tables import attempt, chunk, dataset, decision, pair, partition
 from pairsift.core.records import Verdict
-
-IDS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def summarise(engine: Engine, partition_ids: Sequence[int]) -> VerdictSummary:
     reasons: Counter[str] = Counter()
     example: str | None = None
     with engine.connect() as connection:
-        for ids in _batches(partition_ids):
+        for ids in in_batches(partition_ids):
             for verdict, reason, count, key in connection.execute(_reasons_of(ids)):
                 verdicts[verdict] += count
                 if reason is not None:
@@ -50,10 +49,6 @@ def summarise(engine: Engine, partition_ids: Sequence[int]) -> VerdictSummary:
                     example = example or key
     by_verdict = (verdicts[Verdict.KEEP], verdicts[Verdict.DROP], verdicts[Verdict.QUARANTINE])
     return VerdictSummary(Counts(verdicts.total(), *by_verdict), dict(reasons), example)
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + IDS_AT_ONCE] for start in range(0, len(ids), IDS_AT_ONCE))
 
 
 def _reasons_of(partition_ids: Sequence[int]) -> Select[tuple[str, str | None, int, str]]:

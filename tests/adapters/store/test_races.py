@@ -6,13 +6,13 @@ from threading import Barrier
 
 from sqlalchemy import Engine, func, select
 
-from pairsift.adapters.store.claims import begin_attempt
+from pairsift.adapters.store.claims import begin_attempt, lose_dead_attempts
 from pairsift.adapters.store.engine import open_engine, require_current, upgrade
 from pairsift.adapters.store.registry import dataset_lock
 from pairsift.adapters.store.rows import Claim
 from pairsift.adapters.store.tables import dataset, partition, policy
 from pairsift.errors import Busy
-from tests.adapters.store.lives import ELSEWHERE, REQUEST, live, prepare
+from tests.adapters.store.lives import ELSEWHERE, REQUEST, Clock, claim, live, prepare
 
 RACERS = 6
 
@@ -39,6 +39,15 @@ def test_one_of_many_gets_the_claim_and_the_others_are_busy(engine: Engine, open
 
     assert sorted(type(end).__name__ for end in ends) == ["Busy"] * (RACERS - 1) + ["Claim"]
     assert [end.fence for end in ends if isinstance(end, Claim)] == [1]
+
+
+def test_many_reapers_find_a_lost_attempt_once(engine: Engine, open_another: Callable[[], Engine], clock: Clock):
+    claim(engine, prepare(engine).partition_id, me=ELSEWHERE)
+    clock.advance(90)
+
+    ends = race(lambda: len(lose_dead_attempts(open_another())))
+
+    assert sorted(str(end) for end in ends) == ["0"] * (RACERS - 1) + ["1"]
 
 
 def test_many_parents_register_the_same_things_once(engine: Engine, open_another: Callable[[], Engine]):
