@@ -15,6 +15,7 @@ from tasks.dispatch import WorkPool, curate_on_worker, find_work_pool
 from tasks.plan import finish_run, plan_run
 from tasks.reaping import reap_while_waiting
 from tasks.references import PartitionOutcome
+from tasks.showing import RunProgress
 
 
 @flow(name="curate", flow_run_name="{request.source}", persist_result=False)
@@ -26,7 +27,8 @@ async def curate(request: RunRequest) -> State[Any]:
     logger = get_run_logger()
     logger.info("%s: %s", plan.dataset, plan.source)
     logger.info("%d partitions to work on, %d committed already", len(plan.jobs), len(plan.skipped))
-    outcomes = await (curate_here(plan.jobs) if pool is None else curate_on_workers(plan.jobs, pool))
+    ended = RunProgress(plan.jobs)
+    outcomes = await (curate_here(plan.jobs, ended) if pool is None else curate_on_workers(plan.jobs, pool, ended))
     summary = finish_run(plan, outcomes)
     if summary["failed"]:
         names = ", ".join(failure["partition"] for failure in summary["failed"])
@@ -34,9 +36,9 @@ async def curate(request: RunRequest) -> State[Any]:
     return Completed(message=f"{summary['pairs']['kept']} of {summary['pairs']['read']} pairs kept", data=summary)
 
 
-async def curate_here(jobs: Sequence[PartitionJob]) -> list[PartitionOutcome]:
+async def curate_here(jobs: Sequence[PartitionJob], ended: RunProgress) -> list[PartitionOutcome]:
     """Curate the partitions one after the other, each as a subflow in a thread of this process."""
-    return [await curate_in_process(job) for job in jobs]
+    return [ended.count(await curate_in_process(job)) for job in jobs]
 
 
 async def curate_in_process(job: PartitionJob) -> PartitionOutcome:
@@ -49,14 +51,14 @@ async def curate_in_process(job: PartitionJob) -> PartitionOutcome:
     return await outcome_of(job, state)
 
 
-async def curate_on_workers(jobs: Sequence[PartitionJob], pool: WorkPool) -> list[PartitionOutcome]:
+async def curate_on_workers(jobs: Sequence[PartitionJob], pool: WorkPool, ended: RunProgress) -> list[PartitionOutcome]:
     """Have workers curate the partitions, a bounded number at once; dead ones are found and started again."""
     slots = asyncio.Semaphore(pool.in_flight)
 
     async def curate_when_free(job: PartitionJob) -> PartitionOutcome:
         async with slots:
             state = await curate_on_worker(job, pool, return_state=True)  # type: ignore[misc] # Prefect types it as sync
-            return await outcome_of(job, state)
+            return ended.count(await outcome_of(job, state))
 
     async with reap_while_waiting(pool.stuck_after_s):
         return await asyncio.gather(*(curate_when_free(job) for job in jobs))

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from prefect import flow
@@ -15,7 +16,11 @@ from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
 from tasks.references import ChunkSlice, IngestedPartition, PartitionOutcome
 from tasks.score import LANES, score_chunk
+from tasks.showing import ScoringProgress
 from tasks.threshold import threshold_partition
+
+Submitted = tuple[PrefectFuture[Any], PrefectFuture[Any]]
+"""A chunk under way: its preprocessing and its scoring."""
 
 
 @flow(
@@ -29,7 +34,7 @@ def curate_partition(job: PartitionJob) -> PartitionOutcome:
     claim = claim_partition(job)
     if isinstance(claim, PartitionOutcome):
         return claim
-    with held(claim) as attempt:
+    with held(job, claim) as attempt:
         if claim.kind == "export":
             return export_again(job, claim)
         ingested = ingest_partition(job, claim)
@@ -45,28 +50,37 @@ def score_chunks(job: PartitionJob, attempt: Attempt, ingested: IngestedPartitio
     A chunk is submitted for scoring behind the next one's preprocessing, so that no lane waits for pixels.
     """
     prepared: deque[PrefectFuture[Any]] = deque()
-    in_flight: deque[PrefectFuture[Any]] = deque()
+    in_flight: deque[Submitted] = deque()
+    progress = ScoringProgress(job, ingested)
     try:
         for chunk in unscored(ingested.chunks):
             attempt.check()
             prepared.append(preprocess_chunk.submit(job, ingested, chunk))
             if len(prepared) > 1:
-                in_flight += submit_score(job, attempt, prepared.popleft())
-            while len(in_flight) > 2 * LANES:
-                in_flight.popleft().result()
+                in_flight.append(submit_score(job, attempt, prepared.popleft()))
+            while len(in_flight) > LANES:
+                settle(in_flight, progress)
         while prepared:
-            in_flight += submit_score(job, attempt, prepared.popleft())
+            in_flight.append(submit_score(job, attempt, prepared.popleft()))
         while in_flight:
-            in_flight.popleft().result()
+            settle(in_flight, progress)
     finally:
-        wait([*prepared, *in_flight])  # after a failure, no task may outlive its attempt
+        wait([*prepared, *chain.from_iterable(in_flight)])  # after a failure, no task may outlive its attempt
     attempt.check()
 
 
-def submit_score(job: PartitionJob, attempt: Attempt, prepared: PrefectFuture[Any]) -> list[PrefectFuture[Any]]:
-    """Submit a chunk for scoring once its pixels are there; give both futures: the first tells why there are none."""
+def submit_score(job: PartitionJob, attempt: Attempt, prepared: PrefectFuture[Any]) -> Submitted:
+    """Submit a chunk for scoring once its pixels are there."""
     scored = score_chunk.submit(job, attempt.claim, prepared)  # type: ignore[call-overload] # a future for its result
-    return [prepared, scored]
+    return prepared, scored
+
+
+def settle(in_flight: deque[Submitted], progress: ScoringProgress) -> None:
+    """Wait for the chunk longest in flight and count it; an error of its pixels comes first: it tells why."""
+    prepared, scored = in_flight[0]
+    prepared.result()
+    progress.advance(scored.result())
+    in_flight.popleft()
 
 
 def unscored(chunks: Iterable[ChunkSlice]) -> list[ChunkSlice]:

@@ -24,6 +24,7 @@ from pairsift.core.fingerprint import fingerprint
 from pairsift.errors import InterruptedRunError
 from tasks.references import PartitionOutcome
 from tasks.retrying import STAGE
+from tasks.showing import show_failed
 from tasks.workplace import scratch, set_up_process, storage, store
 
 VERSIONED = ("pairsift", "torch", "timm", "transformers", "pillow", "opencv-python-headless", "numpy", "prefect")
@@ -90,14 +91,16 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
 
 
 @contextmanager
-def held(claim: Claim) -> Iterator[Attempt]:
+def held(job: PartitionJob, claim: Claim) -> Iterator[Attempt]:
     """Keep the claim's lease alive; mark attempt and partition with whatever ended the block; remove scratch."""
     with keep_lease(store(), claim) as lease:
         try:
             yield Attempt(claim, lease)
         except BaseException as error:  # an interrupt ends an attempt as a bug does; it is recorded and goes its way
             status = PartitionStatus.INTERRUPTED if isinstance(error, STOPPED) else PartitionStatus.FAILED
-            fail_attempt(store(), claim, f"{type(error).__name__}: {error}", status)
+            message = f"{type(error).__name__}: {error}"
+            if fail_attempt(store(), claim, message, status) and status is PartitionStatus.FAILED:
+                show_failed(job, claim, message)
             raise
         finally:
             remove_scratch(scratch(), claim.partition_id, claim.fence)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from prefect import task
+from prefect import get_run_logger, task
 
 from pairsift.adapters.exports import ExportBatch, ExportedFile, ExportRequest, write_export
 from pairsift.adapters.pairlist import pairs_digest
@@ -29,6 +29,7 @@ from pairsift.core.fingerprint import export_fingerprint, fingerprint
 from pairsift.core.policy import Policy
 from tasks.references import DecidedPartition, IngestedPartition, PartitionOutcome
 from tasks.retrying import STAGE
+from tasks.showing import show_committed
 from tasks.workplace import storage, store
 
 
@@ -68,6 +69,8 @@ def commit_partition(
         damage=ingested.damage,
     )
     commit_attempt(store(), claim, result)
+    get_run_logger().info("%s: attempt %d committed %d pairs", job.key, claim.fence, ingested.pairs)
+    show_committed(job, claim, result.counts, ingested.damage)
     return PartitionOutcome(job.key, "committed")
 
 
@@ -78,6 +81,7 @@ def export_again(job: PartitionJob, claim: Claim) -> PartitionOutcome:
     digest = pairs_digest(stored_pair(row) for row in rows_of(stored))
     exported = write_files(job, digest, lambda: stored_batches(stored))
     commit_export(store(), claim, job.out, export_rows(job, digest, exported))
+    show_committed(job, claim)
     return PartitionOutcome(job.key, "committed")
 
 
@@ -97,7 +101,10 @@ def write_files(
         policy=policy.name,
         policy_version=policy.version,
     )
-    return tuple(write_export(request))
+    files = tuple(write_export(request))
+    size_mb = sum(file.size for file in files) / 1e6
+    get_run_logger().info("%s: %d files, %.1f MB", job.key, len(files), size_mb)
+    return files
 
 
 def partition_files(ingested: IngestedPartition) -> PartitionFiles:

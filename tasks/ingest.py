@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from prefect import task
+from prefect import get_run_logger, task
 
 from pairsift.adapters.chunks import chunk_is_there
 from pairsift.adapters.pairlist import PairList, read_identities, write_pairs
@@ -27,7 +27,7 @@ def ingest_partition(job: PartitionJob, claim: Claim) -> IngestedPartition:
     damage: list[Damage] = []
     listed = write_pairs(folder / "pairs.arrow", identified(job, damage))
     check_damage(job.key, listed.count, damage, job.config.ingest)
-    return IngestedPartition(
+    ingested = IngestedPartition(
         pair_list=str(listed.path),
         scratch=str(folder),
         pairs=listed.count,
@@ -35,6 +35,17 @@ def ingest_partition(job: PartitionJob, claim: Claim) -> IngestedPartition:
         chunks=plan_chunks(job, claim, listed),
         damage=tuple(f"{part.message} (byte {part.offset})" for part in damage),
     )
+    log_ingested(job.key, ingested)
+    return ingested
+
+
+def log_ingested(key: str, ingested: IngestedPartition) -> None:
+    """Say how many pairs and chunks there are, and what of the container could not be read."""
+    logger = get_run_logger()
+    done = sum(chunk.ledgered for chunk in ingested.chunks)
+    logger.info("%s: %d pairs in %d chunks, %d scored already", key, ingested.pairs, len(ingested.chunks), done)
+    if ingested.damage:
+        logger.warning("%s: %d parts unreadable, the first: %s", key, len(ingested.damage), ingested.damage[0])
 
 
 def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair]:
@@ -58,6 +69,6 @@ def plan_chunks(job: PartitionJob, claim: Claim, listed: PairList) -> tuple[Chun
     ledger = ledgered_chunks(store(), claim.partition_id, prints)
     there = {row.fingerprint for row in ledger.values() if chunk_is_there(storage(), row.uri, row.sha256)}
     return tuple(
-        ChunkSlice(number, start, stop, print_, print_ in there)
+        ChunkSlice(number, len(slices), start, stop, print_, print_ in there)
         for number, ((start, stop), print_) in enumerate(zip(slices, prints, strict=True))
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prefect import task
+from prefect import get_run_logger, task
 
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.scratch import write_prepared
@@ -14,7 +14,7 @@ from tasks.references import ChunkSlice, IngestedPartition, PreparedChunk
 from tasks.retrying import STAGE
 
 
-@task(task_run_name="preprocess {chunk.number}", **STAGE)
+@task(task_run_name="preprocess {job.key} {chunk.place}", **STAGE)
 def preprocess_chunk(job: PartitionJob, ingested: IngestedPartition, chunk: ChunkSlice) -> PreparedChunk:
     """Prepare a chunk's pairs; a bad image or caption is an outcome of its pair, never an error of the task."""
     cleaner = Policy.model_validate_json(job.policy).cleaner
@@ -25,4 +25,5 @@ def preprocess_chunk(job: PartitionJob, ingested: IngestedPartition, chunk: Chun
     scratch = Path(ingested.scratch)
     reference = PreparedChunk(chunk, str(scratch / f"{chunk.number}.npy"), str(scratch / f"{chunk.number}.json"))
     write_prepared(Path(reference.pixels), Path(reference.measurements), prepared, len(pairs))
+    get_run_logger().info("%s: chunk %s, %d pairs prepared", job.key, chunk.place, len(pairs))
     return reference

@@ -5,13 +5,27 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChunkSlice:
-    """Pairs `start` to `stop` of a partition; `ledgered` if an earlier attempt has scored exactly them."""
+    """Pairs `start` to `stop` of a partition; `ledgered` if an earlier attempt has scored exactly them.
+
+    `number` counts from 0 and `of` is the number of the partition's chunks.
+    """
 
     number: int
+    of: int
     start: int
     stop: int
     fingerprint: str
     ledgered: bool
+
+    @property
+    def pairs(self) -> int:
+        """The number of its pairs."""
+        return self.stop - self.start
+
+    @property
+    def place(self) -> str:
+        """Which of the partition's chunks it is, as people count: `3/20`."""
+        return f"{self.number + 1}/{self.of}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
 from pairsift.core.measuring import encodable_caption, merge
 from pairsift.models.encoder import load_encoder
-from tasks.references import PreparedChunk
+from tasks.references import ChunkSlice, PreparedChunk
 from tasks.retrying import STAGE
 from tasks.workplace import storage, store
 
@@ -27,15 +27,16 @@ _device_is_free = Lock()
 0.6 GB for the largest one alone, in bfloat16)."""
 
 
-@task(task_run_name="score {prepared.chunk.number}", **STAGE)
-def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> None:
-    """Measure a chunk with the encoder; its file is durable before the ledger names it."""
+@task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)
+def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> ChunkSlice:
+    """Measure a chunk with the encoder; its file is durable before the ledger names it. Return which it was."""
     pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
     data = measure(job.config.score, read_prepared(pixels, measurements))
     file = write_chunk(storage(), prepared.chunk.fingerprint, data)
     row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows)
     record_chunk(store(), claim, row)
     remove_prepared(pixels, measurements)
+    return prepared.chunk
 
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from prefect import task
+from prefect import get_run_logger, task
 
-from pairsift.adapters.results import PartitionFiles, pair_table
+from pairsift.adapters.results import PartitionFiles, count_verdicts, pair_table
 from pairsift.adapters.scratch import write_decided
 from pairsift.config import PartitionJob
 from pairsift.core.deciding import decide
@@ -21,4 +21,7 @@ def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> Decid
     decided = decide(pair_table(files.measured()), Policy.model_validate_json(job.policy))
     reference = DecidedPartition(str(Path(ingested.scratch) / "decided.json"))
     write_decided(Path(reference.decided), decided)
+    counts = count_verdicts(decided.decisions)
+    told = (counts.kept, counts.dropped, counts.quarantined)
+    get_run_logger().info("%s: %d kept, %d dropped, %d quarantined", job.key, *told)
     return reference

@@ -28,7 +28,7 @@ def test_prefect_shows_the_five_stages_of_every_partition_as_task_runs(source: P
     (partition,) = flow_runs(summary["run"])
     expected = sorted(
         ["claim a", "ingest a", "threshold a", "export a", "commit a"]
-        + [f"{stage} {chunk}" for stage in ("preprocess", "score") for chunk in range(3)]
+        + [f"{stage} a {chunk}/3" for stage in ("preprocess", "score") for chunk in (1, 2, 3)]
     )
     assert partition.name == "source/a"
     assert names_of_tasks(partition.id, lambda names: len(names) == len(expected)) == expected

@@ -1,8 +1,10 @@
 """Tasks are called without Prefect, against a real SQLite store and real files; the encoder is the real one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.logging import disable_run_logger
 from sqlalchemy import Engine
 
 from pairsift.adapters.store.rows import Claim
@@ -17,6 +19,13 @@ from tests.tasks.steps import claimed, planned
 def own_storage(storage: Path) -> Path:
     """Let no test of this folder touch the storage of the checkout."""
     return storage
+
+
+@pytest.fixture(autouse=True)
+def quiet_run() -> Iterator[None]:
+    """Give tasks, which Prefect has not started, a log that nobody reads."""
+    with disable_run_logger():
+        yield
 
 
 @pytest.fixture

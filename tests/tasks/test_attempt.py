@@ -19,7 +19,7 @@ from tests.tasks.steps import claimed, committed, planned
 def test_a_failure_marks_the_partition_failed_with_its_error_and_frees_it(
     job: PartitionJob, claim: Claim, store: Engine
 ):
-    with pytest.raises(SourceChangedError), held(claim):
+    with pytest.raises(SourceChangedError), held(job, claim):
         raise SourceChangedError("a.tar changed")
 
     (row,) = status(store)
@@ -32,9 +32,9 @@ def test_a_failure_marks_the_partition_failed_with_its_error_and_frees_it(
     "stop", [KeyboardInterrupt(), TerminationSignal(signal=15), CancelledError(), InterruptedRunError("stopped")]
 )
 def test_a_stopped_run_leaves_its_attempt_interrupted_and_goes_its_way(
-    stop: BaseException, claim: Claim, store: Engine
+    stop: BaseException, job: PartitionJob, claim: Claim, store: Engine
 ):
-    with pytest.raises(type(stop)), held(claim):
+    with pytest.raises(type(stop)), held(job, claim):
         raise stop
 
     (row,) = status(store)
@@ -43,11 +43,11 @@ def test_a_stopped_run_leaves_its_attempt_interrupted_and_goes_its_way(
 
 
 def test_scratch_is_gone_when_an_attempt_ends_well_or_badly(job: PartitionJob, claim: Claim, storage: Path):
-    with suppress(ValueError), held(claim):
+    with suppress(ValueError), held(job, claim):
         ingest_partition.fn(job, claim)
         raise ValueError("bug")
     again = claimed(job.model_copy(update={"run_id": "run-2"}))
-    with held(again):
+    with held(job, again):
         committed(job, again)
 
     assert [path for path in (storage / "scratch").rglob("*") if path.is_file()] == []
@@ -65,7 +65,7 @@ def test_a_partition_committed_meanwhile_is_skipped(job: PartitionJob, claim: Cl
 
 
 def test_an_attempt_that_lost_its_partition_stops_at_the_next_check(job: PartitionJob, claim: Claim):
-    with held(claim) as attempt:
+    with held(job, claim) as attempt:
         claimed(job)
         attempt.lease.renew()
 
@@ -74,7 +74,7 @@ def test_an_attempt_that_lost_its_partition_stops_at_the_next_check(job: Partiti
 
 
 def test_a_lost_attempt_does_not_mark_its_successors_partition_failed(job: PartitionJob, claim: Claim, store: Engine):
-    with suppress(Fenced), held(claim):
+    with suppress(Fenced), held(job, claim):
         claimed(job)
         raise Fenced("taken")
 
@@ -86,7 +86,7 @@ def test_a_failed_attempt_does_not_hide_what_an_earlier_one_committed(shard: Pat
     first = planned(shard)
     committed(first, claimed(first))
     other = planned(shard, "run-2", policy="baseline")
-    with pytest.raises(ValueError, match="bug"), held(claimed(other)):
+    with pytest.raises(ValueError, match="bug"), held(other, claimed(other)):
         raise ValueError("bug")
 
     (row,) = status(store)
