@@ -4,12 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, Select, and_, func, select
+from sqlalchemy import Engine, Integer, Select, and_, func, select
 
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.rows import Counts
-from pairsift.adapters.store.tables import attempt, chunk, dataset, decision, pair, partition
+from pairsift.adapters.store.tables import attempt, chunk, dataset, decision, pair, partition, score
 from pairsift.core.records import Verdict
+
+BINS_PER_UNIT = 50
+"""Of the histogram of alignments: bins are 0.02 wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,15 @@ class VerdictSummary:
     counts: Counts
     reasons: dict[str, int]
     example: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentBin:
+    """How many pairs have an alignment around `centre`: those kept, and the others."""
+
+    centre: float
+    kept: int
+    not_kept: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,45 @@ def _reasons_of(partition_ids: Sequence[int]) -> Select[tuple[str, str | None, i
         .group_by(decision.c.verdict, decision.c.reason)
         .order_by(decision.c.verdict, decision.c.reason)
     )
+
+
+def alignment_histogram(engine: Engine, partition_ids: Sequence[int]) -> list[AlignmentBin]:
+    """Count what stands committed in these partitions by `pair.alignment`, in rising bins 0.02 wide.
+
+    A bin holds its lower edge. Bins without pairs are left out, and so are pairs without an alignment.
+    """
+    kept: Counter[int] = Counter()
+    not_kept: Counter[int] = Counter()
+    with engine.connect() as connection:
+        for ids in in_batches(partition_ids):
+            for number, verdict, count in connection.execute(_alignments_of(ids)):
+                (kept if verdict == Verdict.KEEP else not_kept)[number] += count
+    numbers = sorted(kept.keys() | not_kept.keys())
+    return [AlignmentBin((number + 0.5) / BINS_PER_UNIT, kept[number], not_kept[number]) for number in numbers]
+
+
+def _alignments_of(partition_ids: Sequence[int]) -> Select[tuple[int, str, int]]:
+    bins = (
+        select(
+            func.floor(score.c.pair_alignment * BINS_PER_UNIT).cast(Integer).label("number"),
+            decision.c.verdict,
+        )
+        .select_from(partition)
+        .join(attempt, attempt.c.id == partition.c.committed_attempt_id)
+        .join(score, score.c.attempt_id == attempt.c.id)
+        .join(
+            decision,
+            and_(
+                decision.c.attempt_id == attempt.c.id,
+                decision.c.decision_set_id == attempt.c.decision_set_id,
+                decision.c.ordinal == score.c.ordinal,
+            ),
+        )
+        .where(partition.c.id.in_(partition_ids), score.c.pair_alignment.is_not(None))
+        .subquery()
+    )
+    # Not grouped by the expression itself: with its parameters written twice PostgreSQL takes it for two.
+    return select(bins.c.number, bins.c.verdict, func.count()).group_by(bins.c.number, bins.c.verdict)
 
 
 def progress(engine: Engine, dataset_name: str) -> list[Progress]:

@@ -1,15 +1,34 @@
-"""What a run reports while it works: how far its partitions are."""
+"""What a run reports: how far its partitions are, and what stands committed in them."""
 
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Engine, event
+import pytest
+from sqlalchemy import Engine, event, literal, select
 
 from pairsift.adapters.store.engine import open_engine
-from pairsift.adapters.store.protocol import record_chunk
-from pairsift.adapters.store.summaries import progress
-from tests.adapters.store.lives import chunk_row, claim, prepare
+from pairsift.adapters.store.protocol import commit_attempt, record_chunk
+from pairsift.adapters.store.rows import Counts
+from pairsift.adapters.store.summaries import AlignmentBin, VerdictSummary, alignment_histogram, progress, summarise
+from pairsift.adapters.store.tables import SCORE_COLUMNS, decision
+from tests.adapters.store.lives import REQUEST, Prepared, chunk_row, claim, live, prepare, result, score_rows
+
+MANY = 40_000
+"""More ids than SQLite takes variables in a statement."""
+
+
+def commit_alignments(engine: Engine, prepared: Prepared, *alignments: float | None) -> None:
+    """Commit six pairs with these alignments; the first is dropped, the second quarantined, the others are kept."""
+    at = SCORE_COLUMNS.index("pair_alignment")
+    scores = [(*row[:at], value, *row[at + 1 :]) for row, value in zip(score_rows(), alignments, strict=True)]
+    held = claim(engine, prepared.partition_id, replace(REQUEST, decision_fingerprint=str(alignments)))
+    commit_attempt(engine, held, replace(result(prepared.decision_set_id), scores=scores))
+
+
+@pytest.fixture
+def prepared(engine: Engine) -> Prepared:
+    return prepare(engine)
 
 
 def test_progress_counts_the_pairs_that_the_last_attempt_scored(engine: Engine):
@@ -36,3 +55,48 @@ def test_progress_is_found_without_reading_the_whole_ledger(sqlite_template: Pat
 
     engine.dispose()
     assert [step for step in plan if step.startswith("SCAN chunk")] == []
+
+
+def test_verdicts_and_reasons_of_the_partitions_asked_for_are_counted(engine: Engine):
+    for name in ("cats", "dogs", "birds"):
+        live(engine, name, dropped=0)
+    ids = [prepare(engine, name).partition_id for name in ("cats", "dogs")]
+
+    assert summarise(engine, ids) == VerdictSummary(
+        Counts(12, 8, 2, 2), {"blurry": 2, "image_corrupt": 2}, example="key-0"
+    )
+
+
+def test_any_number_of_partitions_can_be_summed_up(engine: Engine, prepared: Prepared):
+    commit_alignments(engine, prepared, *[0.25] * 6)
+    ids = [*range(prepared.partition_id + 1, MANY), prepared.partition_id]
+
+    assert summarise(engine, ids).counts == Counts(6, 4, 1, 1)
+    assert alignment_histogram(engine, ids) == [AlignmentBin(0.25, kept=4, not_kept=2)]
+
+
+def test_alignments_are_counted_in_bins_that_hold_their_lower_edge(engine: Engine, prepared: Prepared):
+    commit_alignments(engine, prepared, 0.5, None, 0.5, 0.519, 0.52, -0.01)
+
+    assert alignment_histogram(engine, [prepared.partition_id]) == [
+        AlignmentBin(-0.01, kept=1, not_kept=0),
+        AlignmentBin(0.51, kept=2, not_kept=1),
+        AlignmentBin(0.53, kept=1, not_kept=0),
+    ]
+
+
+def test_the_histogram_is_of_the_committed_attempts_own_decisions(engine: Engine, prepared: Prepared):
+    commit_alignments(engine, prepared, *[0.01] * 6)
+    commit_alignments(engine, prepared, *[1.0] * 6)
+    other = select(decision.c.attempt_id, literal(99), decision.c.ordinal, decision.c.verdict)
+    with engine.begin() as connection:
+        names = ["attempt_id", "decision_set_id", "ordinal", "verdict"]
+        connection.execute(decision.insert().from_select(names, other))
+    claim(engine, prepared.partition_id)
+
+    assert alignment_histogram(engine, [prepared.partition_id]) == [AlignmentBin(1.01, kept=4, not_kept=2)]
+
+
+def test_a_histogram_of_nothing_is_empty(engine: Engine, prepared: Prepared):
+    assert alignment_histogram(engine, [prepared.partition_id]) == []
+    assert alignment_histogram(engine, []) == []
