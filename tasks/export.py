@@ -5,8 +5,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from prefect import get_run_logger, task
+from prefect.runtime import flow_run
 
 from pairsift.adapters.exports import ExportBatch, ExportedFile, ExportRequest, write_export
+from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.pairlist import pairs_digest
 from pairsift.adapters.results import (
     PartitionFiles,
@@ -71,6 +73,7 @@ def commit_partition(
     commit_attempt(store(), claim, result)
     get_run_logger().info("%s: attempt %d committed %d pairs", job.key, claim.fence, ingested.pairs)
     show_committed(job, claim, result.counts, ingested.damage)
+    list_if_retried(job)
     return PartitionOutcome(job.key, "committed")
 
 
@@ -82,7 +85,14 @@ def export_again(job: PartitionJob, claim: Claim) -> PartitionOutcome:
     exported = write_files(job, digest, lambda: stored_batches(stored))
     commit_export(store(), claim, job.out, export_rows(job, digest, exported))
     show_committed(job, claim)
+    list_if_retried(job)
     return PartitionOutcome(job.key, "committed")
+
+
+def list_if_retried(job: PartitionJob) -> None:
+    """Bring the manifest up to date when a partition's run was retried by hand: its parent run may be long over."""
+    if flow_run.run_count > 1:
+        rebuild_manifest(store(), job.dataset, job.out)
 
 
 def write_files(
@@ -103,7 +113,7 @@ def write_files(
     )
     files = tuple(write_export(request))
     size_mb = sum(file.size for file in files) / 1e6
-    get_run_logger().info("%s: %d files, %.1f MB", job.key, len(files), size_mb)
+    get_run_logger().info("%s: %d files, %.2f MB", job.key, len(files), size_mb)
     return files
 
 

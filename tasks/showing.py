@@ -32,12 +32,14 @@ _NOT_IN_KEYS = re.compile(r"[^a-z0-9]+")
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def show_run(run: RunFacts, bins: Sequence[Bin]) -> None:
+def show_run(run: RunFacts, bins: Sequence[Bin], bin_width: float) -> None:
     """Show what a run came to: the summary, the histogram of alignment and the reasons as a table."""
     flow_run_id = flow_run.id
     if flow_run_id is None:
         return
-    histogram = draw_histogram(bins, f"Alignment of {run.dataset}", "alignment: cosine of picture and caption")
+    histogram = draw_histogram(
+        bins, bin_width, f"Alignment of {run.dataset}", "alignment: cosine of picture and caption"
+    )
     shown = (
         ("run", "markdown", markdown(headline(run)), render_run(run, histogram)),
         ("alignment", "image", "Pairs by alignment, kept and not kept", picture_address(histogram)),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, floor, log10
 
 from pairsift.report.escaping import clip, xml
@@ -12,8 +11,6 @@ LEFT, RIGHT, TOP, BOTTOM = 84, 24, 96, 58
 PLOT_WIDTH, PLOT_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 MOST_TICKS = 7
 MOST_TITLE = 70
-LONE_WIDTH = 0.05
-"""Width of a bar that has no neighbour to tell its width by."""
 
 # A card of its own background: the page's theme need not be that of the picture. The colours of the bars are told apart
 # by people who do not see red and green, and stand out from both backgrounds.
@@ -71,14 +68,16 @@ class Scale:
         return f"{tick + 0.0:,.{digits}f}"
 
 
-def draw_histogram(bins: Sequence[Bin], title: str, x_title: str) -> str:
+def draw_histogram(bins: Sequence[Bin], bin_width: float, title: str, x_title: str) -> str:
     """Draw stacked bars of pairs over a measured value as one SVG text, 700 px wide.
 
-    Where nothing was measured the picture says so.
+    Empty bars may be left out. Where nothing was measured the picture says so.
     """
     kept, not_kept = sum(bar.kept for bar in bins), sum(bar.not_kept for bar in bins)
     summary = f"{kept:,} pairs kept, {not_kept:,} not kept"
-    body = _plot(bins) if kept + not_kept else [_text(WIDTH / 2, HEIGHT / 2, "nothing was measured", "middle")]
+    body = (
+        _plot(bins, bin_width) if kept + not_kept else [_text(WIDTH / 2, HEIGHT / 2, "nothing was measured", "middle")]
+    )
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{xml(title)}: {summary}">',
@@ -93,20 +92,13 @@ def draw_histogram(bins: Sequence[Bin], title: str, x_title: str) -> str:
     return "\n".join(parts)
 
 
-def bin_width(bins: Sequence[Bin]) -> float:
-    """Find the width of bars of equal width; empty ones may be left out."""
-    centres = sorted(bar.centre for bar in bins)
-    return min((right - left for left, right in pairwise(centres) if right > left), default=LONE_WIDTH)
-
-
 def round_step(span: float) -> float:
     """Choose 1, 2 or 5 times a power of ten so that a span has at most MOST_TICKS steps."""
     power = 10.0 ** floor(log10(span / MOST_TICKS))
     return next(step for step in (power, 2 * power, 5 * power, 10 * power) if span / step <= MOST_TICKS)
 
 
-def _plot(bins: Sequence[Bin]) -> Iterator[str]:
-    width = bin_width(bins)
+def _plot(bins: Sequence[Bin], width: float) -> Iterator[str]:
     low, high = min(bar.centre for bar in bins) - width / 2, max(bar.centre for bar in bins) + width / 2
     most = max(bar.pairs for bar in bins)
     across = Scale(low, high, LEFT, LEFT + PLOT_WIDTH, round_step(high - low))

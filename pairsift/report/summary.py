@@ -5,13 +5,14 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
+from pairsift.config import RunConfig, RunRequest
 from pairsift.core.records import Reason
 from pairsift.report.escaping import clip, code_block, markdown
 from pairsift.report.meanings import MEANINGS
 
 SHOWN_PARTITIONS = 50
+SHOWN_DAYS = 10
 MOST_ERROR = 500
 STATES = ("committed", "skipped", "failed")
 
@@ -34,11 +35,14 @@ class PartitionFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What a run came to; `pairs` has the counts of read, kept, dropped and quarantined, in this order."""
+    """What a run came to; `pairs` has the counts of read, kept, dropped and quarantined, in this order.
+
+    `missing_days` are those of its days whose files have not all arrived.
+    """
 
     run_id: str
     dataset: str
-    source: str
+    request: RunRequest
     policy: str
     pairs: Mapping[str, int]
     reasons: Mapping[str, int]
@@ -46,7 +50,7 @@ class RunFacts:
     out: str
     database: str
     seconds: float
-    day: date | None = None
+    missing_days: Sequence[str] = ()
 
     @property
     def failed(self) -> list[PartitionFacts]:
@@ -64,7 +68,7 @@ def headline(run: RunFacts) -> str:
 
 def render_run(run: RunFacts, histogram: str) -> str:
     """Write the whole summary; `histogram` is an SVG picture."""
-    day = f", {run.day}" if run.day else ""
+    day = f", {run.request.day}" if run.request.day else ""
     blocks = [
         f"# {markdown(run.dataset)}{day}: {headline(run)}",
         *_next_steps(run),
@@ -106,7 +110,10 @@ def picture_address(svg: str) -> str:
 
 
 def _origin(run: RunFacts) -> Iterator[str]:
-    yield f"- **Source** {markdown(run.source)}"
+    yield f"- **Source** {markdown(run.request.source)}"
+    if run.missing_days:
+        shown, more = run.missing_days[:SHOWN_DAYS], len(run.missing_days) - SHOWN_DAYS
+        yield f"- **Files not all there** {', '.join(shown)}{f' and {more} more days' if more > 0 else ''}"
     yield f"- **Policy** {markdown(run.policy)}"
     yield f"- **Results** {markdown(run.out)}/{markdown(run.dataset)}/manifest.json"
     yield f"- **Database** {markdown(run.database)}"
@@ -149,14 +156,28 @@ def _next_steps(run: RunFacts) -> Iterator[str]:
         "you have put right what the error names:"
     )
     yield "- here: **Retry** on the page of this run for all of them, on a partition's own page (linked below) for one"
-    yield "- in a terminal, with the same options as before:"
+    yield "- in a terminal (the last one with the `--config` of before, if there was one):"
     yield code_block(
         [
             f"prefect flow-run retry {run.run_id}",
             f"prefect deployment run rerun-failed/manual --param dataset={shlex.quote(run.dataset)}",
-            f"pairsift run {shlex.quote(run.source)} --dataset {shlex.quote(run.dataset)} --rerun-failed",
+            rerun_command(run),
         ]
     )
+
+
+def rerun_command(run: RunFacts) -> str:
+    """Write the command that does again what failed; what only a config file can say is left to its reader."""
+    asked = run.request
+    options = {
+        "--dataset": run.dataset,
+        "--day": asked.day,
+        "--catch-up-days": asked.catch_up_days or None,
+        "--policy": None if asked.config.policy == RunConfig().policy else asked.config.policy,
+        "--out": asked.out,
+    }
+    given = [str(part) for option in options.items() if option[1] is not None for part in option]
+    return shlex.join(["pairsift", "run", asked.source, *given, "--rerun-failed"])
 
 
 def _partitions(count: int) -> str:

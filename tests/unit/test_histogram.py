@@ -2,14 +2,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pairsift.report.histogram import Bin, Scale, bin_width, draw_histogram, round_step
+from pairsift.report.histogram import Bin, Scale, draw_histogram, round_step
 
 SVG = "{http://www.w3.org/2000/svg}"
 BINS = [Bin(0.1, 0, 4), Bin(0.2, 3, 1), Bin(0.3, 8, 0)]
 
 
 def drawn(bins: list[Bin], title: str = "Alignment") -> ET.Element:
-    return ET.fromstring(draw_histogram(bins, title, "alignment"))
+    return ET.fromstring(draw_histogram(bins, 0.1, title, "alignment"))
 
 
 def texts(picture: ET.Element) -> list[str]:
@@ -63,14 +63,17 @@ def test_without_any_pair_the_picture_says_so():
     assert "nothing was measured" in texts(drawn([]))
 
 
-def test_a_lone_bar_has_a_width():
+def test_a_lone_bar_fills_the_picture():
     (box,) = bars(drawn([Bin(0.3, 5, 0)]), "kept")
 
     assert float(box.get("width", 0)) > 500
 
 
-def test_missing_bars_leave_their_place_empty():
-    assert bin_width([Bin(-0.2, 1, 0), Bin(0.3, 1, 0), Bin(0.325, 1, 0)]) == pytest.approx(0.025)
+def test_bars_that_are_left_out_leave_their_place_empty():
+    first, last = bars(drawn([Bin(0.1, 1, 0), Bin(0.5, 1, 0)]), "kept")
+
+    gap = float(last.get("x", 0)) - float(first.get("x", 0))
+    assert gap == pytest.approx(4 * (float(first.get("width", 0)) + 1), rel=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,16 @@ from datetime import date
 
 import pytest
 
+from pairsift.config import RunConfig, RunRequest
 from pairsift.core.records import Reason
 from pairsift.report.escaping import clip, code_block, markdown, visible, xml
 from pairsift.report.meanings import MEANINGS
-from pairsift.report.summary import PartitionFacts, RunFacts, headline, reason_rows, render_run
+from pairsift.report.summary import PartitionFacts, RunFacts, headline, reason_rows, render_run, rerun_command
 
 RUN = RunFacts(
     run_id="0aa51b52-1b4e-4f0a-8b4b-a0b4b9a9d6a1",
     dataset="sample",
-    source="shards/{00000..00002}.tar",
+    request=RunRequest(source="shards/{00000..00002}.tar"),
     policy="default 1",
     pairs={"read": 2000, "kept": 1500, "dropped": 480, "quarantined": 20},
     reasons={"blurry": 80, "likely_mismatched": 400, "image_corrupt": 20},
@@ -21,6 +22,7 @@ RUN = RunFacts(
     database="sqlite:///pairsift.db",
     seconds=61.25,
 )
+DAILY = RunRequest(source="shards/{date}/*.tar", day=date(2026, 11, 30))
 FAILED = PartitionFacts("c", "failed", 3, error="ContainerDamagedError: c lost 30 of 100 pairs", flow_run_id="6b1f")
 HOSTILE = [
     ("<img src=x onerror=alert(1)>", r"\<img src=x onerror=alert(1)\>"),
@@ -69,12 +71,12 @@ def test_every_reason_has_its_meaning(reason: Reason):
 
 
 def test_the_summary_says_what_ran_and_where_the_results_lie():
-    text = render_run(replace(RUN, day=date(2026, 11, 30)), "<svg/>")
+    text = render_run(replace(RUN, request=DAILY), "<svg/>")
 
     assert text.startswith("# sample, 2026-11-30: 1,500 of 2,000 pairs kept (75.0 %)\n")
     assert "**Policy** default 1" in text
     assert "/data/exports/sample/manifest.json" in text
-    assert r"**Source** shards/\{00000..00002\}.tar" in text
+    assert r"**Source** shards/\{date\}/\*.tar" in text
 
 
 def test_the_counts_have_their_shares():
@@ -110,12 +112,29 @@ def test_a_failed_partition_stands_first_with_its_error_and_a_link_to_its_run():
 
 
 def test_what_to_do_is_said_only_when_something_failed():
-    failed = render_run(replace(RUN, source="it's; rm -rf /", partitions=(FAILED,)), "<svg/>")
+    failed = render_run(replace(RUN, partitions=(FAILED,)), "<svg/>")
 
     assert "What to do" not in render_run(RUN, "<svg/>")
     assert f"prefect flow-run retry {RUN.run_id}\n" in failed
-    assert """pairsift run 'it'"'"'s; rm -rf /' --dataset sample --rerun-failed\n""" in failed
+    assert "prefect deployment run rerun-failed/manual --param dataset=sample\n" in failed
+    assert "pairsift run 'shards/{00000..00002}.tar' --dataset sample --rerun-failed\n" in failed
     assert "**Retry**" in failed
+
+
+def test_the_command_asks_for_what_the_run_was_asked_for():
+    asked = DAILY.model_copy(update={"out": "it's", "catch_up_days": 7, "config": RunConfig(policy="my.yaml")})
+
+    assert rerun_command(replace(RUN, request=asked)) == (
+        "pairsift run 'shards/{date}/*.tar' --dataset sample --day 2026-11-30 --catch-up-days 7 --policy my.yaml "
+        """--out 'it'"'"'s' --rerun-failed"""
+    )
+
+
+def test_the_days_whose_files_are_missing_are_named_and_the_others_counted():
+    days = [f"2026-11-{number:02}" for number in range(1, 13)]
+
+    assert "**Files not all there** 2026-11-01, 2026-11-02\n" in render_run(replace(RUN, missing_days=days[:2]), "")
+    assert "2026-11-10 and 2 more days\n" in render_run(replace(RUN, missing_days=days), "")
 
 
 def test_fifty_partitions_are_shown_and_the_others_counted():

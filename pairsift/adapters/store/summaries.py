@@ -34,6 +34,17 @@ class AlignmentBin:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionSummary:
+    """A partition's last attempt, and the counts of its committed one, each None where there is none."""
+
+    key: str
+    attempt: int | None
+    flow_run_id: str | None
+    read: int | None
+    kept: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an attempt at a partition is: pairs it scored so far, and once it committed, its counts."""
 
@@ -77,6 +88,22 @@ def _reasons_of(partition_ids: Sequence[int]) -> Select[tuple[str, str | None, i
         .group_by(decision.c.verdict, decision.c.reason)
         .order_by(decision.c.verdict, decision.c.reason)
     )
+
+
+def summarise_partitions(engine: Engine, partition_ids: Sequence[int]) -> list[PartitionSummary]:
+    """Tell of each of these partitions how it stands."""
+    last, committed = attempt.alias("last"), attempt.alias("committed")
+    query = (
+        select(partition.c.key, last.c.number, last.c.flow_run_id, committed.c.n_read, committed.c.n_kept)
+        .outerjoin(last, and_(last.c.partition_id == partition.c.id, last.c.number == partition.c.fence))
+        .outerjoin(committed, committed.c.id == partition.c.committed_attempt_id)
+    )
+    with engine.connect() as connection:
+        return [
+            PartitionSummary(*row)
+            for ids in in_batches(partition_ids)
+            for row in connection.execute(query.where(partition.c.id.in_(ids)))
+        ]
 
 
 def alignment_histogram(engine: Engine, partition_ids: Sequence[int]) -> list[AlignmentBin]:

@@ -10,7 +10,15 @@ from sqlalchemy import Engine, event, literal, select
 from pairsift.adapters.store.engine import open_engine
 from pairsift.adapters.store.protocol import commit_attempt, record_chunk
 from pairsift.adapters.store.rows import Counts
-from pairsift.adapters.store.summaries import AlignmentBin, VerdictSummary, alignment_histogram, progress, summarise
+from pairsift.adapters.store.summaries import (
+    AlignmentBin,
+    PartitionSummary,
+    VerdictSummary,
+    alignment_histogram,
+    progress,
+    summarise,
+    summarise_partitions,
+)
 from pairsift.adapters.store.tables import SCORE_COLUMNS, decision
 from tests.adapters.store.lives import REQUEST, Prepared, chunk_row, claim, live, prepare, result, score_rows
 
@@ -65,6 +73,17 @@ def test_verdicts_and_reasons_of_the_partitions_asked_for_are_counted(engine: En
     assert summarise(engine, ids) == VerdictSummary(
         Counts(12, 8, 2, 2), {"blurry": 2, "image_corrupt": 2}, example="key-0"
     )
+
+
+def test_a_partition_tells_its_last_attempt_and_the_counts_of_its_committed_one(engine: Engine, prepared: Prepared):
+    commit_alignments(engine, prepared, *[0.25] * 6)
+    claim(engine, prepared.partition_id, replace(REQUEST, decision_fingerprint="other", flow_run_id="run-2"))
+    untried = prepare(engine, "dogs").partition_id
+
+    assert summarise_partitions(engine, [prepared.partition_id, untried]) == [
+        PartitionSummary("shard-0", attempt=2, flow_run_id="run-2", read=6, kept=4),
+        PartitionSummary("shard-0", attempt=None, flow_run_id=None, read=None, kept=None),
+    ]
 
 
 def test_any_number_of_partitions_can_be_summed_up(engine: Engine, prepared: Prepared):
