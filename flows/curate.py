@@ -26,14 +26,12 @@ async def curate(request: RunRequest) -> State[Any]:
     plan = plan_run(request)
     logger = get_run_logger()
     logger.info("%s: %s", plan.dataset, plan.source)
-    logger.info("%d partitions to work on, %d committed already", len(plan.jobs), len(plan.skipped))
+    logger.info(
+        "%d partitions to work on, %d skipped: committed before and unchanged", len(plan.jobs), len(plan.skipped)
+    )
     ended = RunProgress(plan.jobs)
     outcomes = await (curate_here(plan.jobs, ended) if pool is None else curate_on_workers(plan.jobs, pool, ended))
-    summary = finish_run(plan, outcomes)
-    if summary["failed"]:
-        names = ", ".join(failure["partition"] for failure in summary["failed"])
-        return Failed(message=f"{len(summary['failed'])} partitions failed: {names}", data=summary)
-    return Completed(message=f"{summary['pairs']['kept']} of {summary['pairs']['read']} pairs kept", data=summary)
+    return ended_state(finish_run(plan, outcomes))
 
 
 async def curate_here(jobs: Sequence[PartitionJob], ended: RunProgress) -> list[PartitionOutcome]:
@@ -70,3 +68,16 @@ async def outcome_of(job: PartitionJob, state: State[PartitionOutcome]) -> Parti
     if isinstance(result, BaseException):
         return PartitionOutcome(key=job.key, status="failed", error=f"{type(result).__name__}: {result}")
     return result
+
+
+def ended_state(summary: dict[str, Any]) -> State[Any]:
+    """Say how the run went: Failed, naming them, if partitions failed, or if nothing arrived for the run's own day."""
+    faults = []
+    if summary["failed"]:
+        names = ", ".join(failure["partition"] for failure in summary["failed"])
+        faults.append(f"{len(summary['failed'])} partitions failed: {names}")
+    if summary["day"] in summary["missing_days"]:
+        faults.append(f"nothing has arrived for {summary['day']}")
+    if faults:
+        return Failed(message="; ".join(faults), data=summary)
+    return Completed(message=f"{summary['pairs']['kept']} of {summary['pairs']['read']} pairs kept", data=summary)

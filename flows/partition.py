@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -33,6 +33,7 @@ def curate_partition(job: PartitionJob) -> PartitionOutcome:
     """Curate one partition, or say why it is skipped; the attempt fails with the error that ended it."""
     claim = claim_partition(job)
     if isinstance(claim, PartitionOutcome):
+        get_run_logger().info("%s: %s, this input and decision were committed before", job.key, claim.status)
         return claim
     with held(job, claim) as attempt:
         if claim.kind == "export":

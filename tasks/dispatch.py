@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import count
 from uuid import UUID
 
-from pairsift.adapters.store.runs import AttemptState, attempts_of_flow_runs
 from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, WorkPoolFilter, WorkPoolFilterName
@@ -13,6 +12,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import arun_deployment
 
 from pairsift.adapters.store.rows import PartitionStatus
+from pairsift.adapters.store.runs import AttemptState, attempts_of_flow_runs
 from pairsift.config import DispatchConfig, PartitionJob
 from pairsift.errors import ConfigError
 from tasks.references import PartitionOutcome
@@ -80,6 +80,7 @@ async def start(job: PartitionJob, deployment: UUID, number: int) -> FlowRun:
     return await arun_deployment(
         deployment,
         parameters={"job": job.model_dump(mode="json")},
+        flow_run_name=f"{job.dataset}/{job.key}",
         idempotency_key=f"{job.run_id}:{job.partition_id}:{number}",
         timeout=0,
     )

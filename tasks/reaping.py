@@ -9,7 +9,6 @@ from logging import Logger, LoggerAdapter
 from uuid import UUID
 
 from httpx import HTTPError
-from pairsift.adapters.store.runs import AttemptState, attempts_of_flow_runs, known_runs
 from prefect import get_client, get_run_logger
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
@@ -26,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pairsift.adapters.store.claims import lose_dead_attempts
 from pairsift.adapters.store.rows import LostAttempt, PartitionStatus
+from pairsift.adapters.store.runs import AttemptState, attempts_of_flow_runs, known_runs
 from tasks.workplace import store
 
 PARTITION_FLOW = "curate-partition"
