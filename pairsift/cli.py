@@ -55,10 +55,13 @@ def main() -> None:
     epilog="**Examples**\n\n"
     "`pairsift run examples/sample/shards --dataset sample`\n\n"
     "`pairsift run 'shards/{00000..00099}.tar' --policy my-policy.yaml --out exports`\n\n"
-    "`pairsift run examples/sample/shards --dataset sample --rerun-failed`"
+    "`pairsift run examples/sample/shards --dataset sample --rerun-failed`\n\n"
+    "`pairsift run 'products/{date:%Y/%m/%d}/*.tar' --day 2026-11-23 --catch-up-days 7`"
 )
 def run(
-    source: Annotated[str, typer.Argument(help="Shards or a folder: path, glob, brace range or fsspec URL.")],
+    source: Annotated[
+        str, typer.Argument(help="Shards or a folder: path, glob, brace range or fsspec URL; {date} in it is the day.")
+    ],
     dataset: Annotated[str | None, typer.Option(help="Name of the data set; by default from SOURCE.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file: how to measure, decide and export.")] = None,
     policy: Annotated[str | None, typer.Option(help="A shipped policy's name, or a policy file.")] = None,
@@ -66,6 +69,11 @@ def run(
     out: Annotated[str | None, typer.Option(help="Where exports go; by default exports/ in the storage.")] = None,
     partition: Annotated[list[str] | None, typer.Option(help="Only this partition; may be repeated.")] = None,
     source_format: Annotated[str, typer.Option("--format", help="auto, webdataset or folder.")] = "auto",
+    day: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="What {date} in SOURCE stands for; by default today.")
+    ] = None,
+    time_zone: Annotated[str, typer.Option(help="Time zone of today, such as Europe/Berlin.")] = "UTC",
+    catch_up_days: Annotated[int, typer.Option(help="Days before the day to look at, too.")] = 0,
     rerun_failed: Annotated[
         bool, typer.Option("--rerun-failed", help="Only what failed, was lost or interrupted.")
     ] = False,
@@ -83,12 +91,15 @@ def run(
             "out": out,
             "partitions": tuple(partition or ()),
             "format": source_format,
+            "day": day,
+            "time_zone": time_zone,
+            "catch_up_days": catch_up_days,
             "rerun_failed": rerun_failed,
         },
     )
     summary = execute(request, progress=not as_json)
     show(summary, as_json, render_run)
-    if summary["failed"]:
+    if summary["failed"] or summary["day"] in summary["missing_days"]:
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -1,12 +1,19 @@
 """WHAT to do: frozen models, validated at the edge, hashed where they change a result."""
 
+import difflib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from pairsift.errors import ConfigError
+
+SourceFormat = Literal["auto", "webdataset", "folder"]
+"""How a source is read: found by looking, or by one of the readers of `adapters.sources`."""
 
 
 class Model(BaseModel):
@@ -53,7 +60,9 @@ class ScoreConfig(Model):
         default="all-MiniLM-L6-v2",
         description="Sentence encoder of `conse`: all-MiniLM-L6-v2, or the folder of a BERT-like SentenceTransformer.",
     )
-    device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA if the run itself has one.")
+    device: str = Field(
+        default="auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA if the run itself has one."
+    )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="auto takes bfloat16 where the processor is faster in it, else float32."
     )
@@ -106,14 +115,45 @@ class RunConfig(Model):
     dispatch: DispatchConfig = Field(default=DispatchConfig(), description="Who works on the partitions.")
 
 
+def _known_time_zone(name: str) -> str:
+    known = available_timezones()
+    if name not in known:
+        names = {zone.lower(): zone for zone in sorted(known)}
+        close = difflib.get_close_matches(name.lower(), names, n=1)
+        hint = f"did you mean {names[close[0]]!r}?" if close else "give one such as 'Europe/Berlin'"
+        raise PydanticCustomError("unknown_time_zone", "there is no time zone of that name; {hint}", {"hint": hint})
+    return name
+
+
 class RunRequest(Model):
     """What one run is asked to do; the form of the Prefect UI."""
 
-    source: str = Field(description="Where the pairs come from: path, glob, brace range or fsspec URL.")
+    source: str = Field(
+        description="Where the pairs come from: path, glob, brace range or fsspec URL. In it {date}, or a format such "
+        "as {date:%Y/%m/%d}, stands for the run's day."
+    )
     dataset: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Name; by default from the source."
     )
-    format: str = Field(default="auto", description="Source format: auto, webdataset or folder.")
+    format: SourceFormat = Field(default="auto", description="Source format; auto finds it by looking.")
+    day: date | None = Field(
+        default=None,
+        ge=date(1970, 1, 1),
+        description="The day that {date} in the source stands for; by default the one the run was scheduled on. Only "
+        "for a source with a date.",
+    )
+    time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
+        default="UTC",
+        description="Time zone in which the day that the run was scheduled on is told, such as Europe/Berlin. Unused "
+        "for a source without a date.",
+    )
+    catch_up_days: int = Field(
+        default=0,
+        ge=0,
+        le=366,
+        description="How many days before the run's day are looked at, too; what is committed of them is skipped. "
+        "Unused for a source without a date.",
+    )
     out: str | None = Field(default=None, description="Where exports go; by default exports/ in the storage folder.")
     partitions: tuple[str, ...] = Field(default=(), description="Only these partitions; by default all.")
     rerun_failed: bool = Field(default=False, description="Only partitions that failed, were lost or interrupted.")

@@ -87,6 +87,8 @@ def render_run(summary: Mapping[str, Any]) -> list[RenderableType]:
         table("Why pairs were not kept", ("reason", "count"), reasons),
         table("Partitions", ("state", "count"), [(state, count) for state, count in partitions.items()]),
     ]
+    if summary["missing_days"]:
+        parts.append(table("Files not all there", ("day",), [(day,) for day in summary["missing_days"]]))
     if summary["failed"]:
         parts.append(table("Failed", ("partition", "error"), [(f["partition"], f["error"]) for f in summary["failed"]]))
     return [*parts, *next_steps(summary)]

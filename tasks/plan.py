@@ -1,7 +1,7 @@
 """Plan a run before anything is started, and sum it up when everything has ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +26,21 @@ from pairsift.adapters.store.registry import (
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
-from pairsift.adapters.store.summaries import summarise
+from pairsift.adapters.store.summaries import BINS_PER_UNIT, alignment_histogram, summarise, summarise_partitions
 from pairsift.config import DispatchConfig, PartitionJob, RunRequest
+from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
 from pairsift.core.policy import Policy, nearest
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
 from pairsift.models.encoder import model_cards, score_fingerprint
+from pairsift.report.histogram import Bin
+from pairsift.report.summary import PartitionFacts, RunFacts
 from pairsift.settings import Settings
 from tasks.references import PartitionOutcome
 from tasks.retrying import STAGE
+from tasks.showing import show_run
 from tasks.workplace import scratch, storage, store
 
 
@@ -44,10 +48,14 @@ from tasks.workplace import scratch, storage, store
 class RunPlan:
     """What a run will do: a job for every partition that needs work, and which others it covers.
 
-    `source` says what was found there and how it is read.
+    `source` says what was found there and how it is read. `day` is the run's own day and `missing_days` are those of
+    its days whose files have not all arrived, for a source with a date; a run of chosen partitions waits for none.
+    `request` has that day filled in, and `policy` is the policy's name and version.
     """
 
     run_id: str
+    request: RunRequest
+    policy: str
     dataset: str
     out: str
     source: str
@@ -55,6 +63,8 @@ class RunPlan:
     jobs: tuple[PartitionJob, ...]
     skipped: tuple[str, ...]
     partition_ids: tuple[int, ...]
+    day: str | None
+    missing_days: tuple[str, ...]
 
 
 @task(name="plan", task_run_name="plan", **STAGE)
@@ -65,8 +75,9 @@ def plan_run(request: RunRequest) -> RunPlan:
     is registered, and the partitions asked for before the policy becomes the one that the lineage shows.
     """
     started = time.time()
+    request = resolve_request(request, flow_run.scheduled_start_time)
     prepare(Settings().store_url)
-    source = open_source(request.source, request.format)
+    source = open_source(request.source, request.format, days_of(request))
     policy = load_policy(request.config.policy)
     job = job_template(request, policy)
     dataset_id = register_dataset(store(), job.dataset)
@@ -81,6 +92,8 @@ def plan_run(request: RunRequest) -> RunPlan:
         remove_scratch(scratch(), partition_id, committed[partition_id].number)
     return RunPlan(
         run_id=job.run_id,
+        request=request,
+        policy=f"{policy.name} {policy.version}",
         dataset=job.dataset,
         out=job.out,
         source=source.why,
@@ -88,6 +101,8 @@ def plan_run(request: RunRequest) -> RunPlan:
         jobs=tuple(for_partition(job, row) for row in chosen if row.id not in done),
         skipped=tuple(row.key for row in chosen if row.id in done),
         partition_ids=tuple(row.id for row in chosen),
+        day=request.day.isoformat() if request.day else None,
+        missing_days=() if is_narrowed(request) else tuple(day.isoformat() for day in source.missing_days),
     )
 
 
@@ -131,6 +146,11 @@ def is_whole(committed: Committed) -> bool:
     return chunks_are_there(storage(), committed.chunks) and files_are_there(committed.exports)
 
 
+def is_narrowed(request: RunRequest) -> bool:
+    """Say whether a run is about chosen partitions, whatever else arrives."""
+    return bool(request.partitions) or request.rerun_failed
+
+
 def choose(rows: Sequence[PartitionRow], request: RunRequest, to_rerun: set[str]) -> list[PartitionRow]:
     """Pick the partitions asked for; ConfigError for a key that the source has not got."""
     keys = {row.key for row in rows}
@@ -148,9 +168,11 @@ def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str,
     total = summarise(store(), plan.partition_ids)
     counts = total.counts
     states = [outcome.status for outcome in outcomes]
-    return {
+    summary = {
         "run": plan.run_id,
         "dataset": plan.dataset,
+        "day": plan.day,
+        "missing_days": list(plan.missing_days),
         "partitions": {
             "committed": states.count("committed"),
             "skipped": states.count("skipped") + len(plan.skipped),
@@ -169,3 +191,36 @@ def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str,
         "database": shown_url(store()),
         "example": total.example,
     }
+    bins = [Bin(bar.centre, bar.kept, bar.not_kept) for bar in alignment_histogram(store(), plan.partition_ids)]
+    show_run(run_facts(plan, outcomes, summary), bins, 1 / BINS_PER_UNIT)
+    return summary
+
+
+def run_facts(plan: RunPlan, outcomes: Sequence[PartitionOutcome], summary: Mapping[str, Any]) -> RunFacts:
+    """Gather what people are shown of the run."""
+    ended = {key: PartitionOutcome(key, "skipped") for key in plan.skipped} | {each.key: each for each in outcomes}
+    partitions = [
+        PartitionFacts(
+            key=row.key,
+            state=ended[row.key].status,
+            attempt=row.attempt,
+            read=row.read,
+            kept=row.kept,
+            error=ended[row.key].error,
+            flow_run_id=row.flow_run_id,
+        )
+        for row in summarise_partitions(store(), plan.partition_ids)
+    ]
+    return RunFacts(
+        run_id=plan.run_id,
+        dataset=plan.dataset,
+        request=plan.request,
+        policy=plan.policy,
+        partitions=partitions,
+        missing_days=plan.missing_days,
+        pairs=summary["pairs"],
+        reasons=summary["reasons"],
+        out=summary["out"],
+        database=summary["database"],
+        seconds=summary["seconds"],
+    )

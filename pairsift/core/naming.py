@@ -5,14 +5,16 @@ import re
 from pairsift.errors import ConfigError
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_BRACES = re.compile(r"\{[^{}]*\}")
 
 
 def dataset_name(source: str) -> str:
     """Name a data set by its source's last path part without pattern characters; ConfigError where none is left.
 
-    `data/cc12m/{00000..00099}.tar` is `cc12m`, `s3://bucket/pairs/2026-11-01.tar` is `2026-11-01`.
+    `data/cc12m/{00000..00099}.tar` is `cc12m`, `s3://bucket/pairs/{date:%Y/%m/%d}/*.tar` is `pairs`, and
+    `s3://bucket/pairs/2026-11-01.tar` is `2026-11-01`.
     """
-    path = source.split("://", 1)[-1]
+    path = _BRACES.sub("{}", source.split("://", 1)[-1])  # a date's format may hold slashes
     parts = [part for part in re.split(r"[/\\]", path) if part not in ("", ".", "..")]
     while parts and any(mark in parts[-1] for mark in "*?{["):
         parts.pop()

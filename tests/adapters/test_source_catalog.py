@@ -1,34 +1,24 @@
 import hashlib
-import io
-import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import fsspec
 import pytest
 
-from pairsift.adapters.sources import open_source, read_bytes, read_image, read_partition
+from pairsift.adapters.sources import READERS, open_source, read_bytes, read_image, read_partition
 from pairsift.adapters.sources.patterns import expand_ranges
-from pairsift.config import IngestConfig
+from pairsift.config import IngestConfig, SourceFormat
 from pairsift.core.records import IngestedPair, Location, ReadPair
-from pairsift.errors import SourceChangedError, SourceError
-
-
-def shard() -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, data in (("0.jpg", b"picture"), ("0.txt", b"a cat")):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
+from pairsift.errors import SourceChangedError, SourceError, UnusableInputError
+from tests.adapters.tiny_shard import tiny_shard
 
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
     for number in range(4):
-        (tmp_path / f"{number:05d}.tar").write_bytes(shard())
+        (tmp_path / f"{number:05d}.tar").write_bytes(tiny_shard())
     return tmp_path
 
 
@@ -36,14 +26,14 @@ def shards(tmp_path: Path) -> Path:
 def bucket() -> Iterator[str]:
     system = fsspec.filesystem("memory")
     for number in range(3):
-        system.pipe_file(f"/bucket/pairs/{number:05d}.tar", shard())
+        system.pipe_file(f"/bucket/pairs/{number:05d}.tar", tiny_shard())
         system.pipe_file(f"/bucket/pictures/{number}.jpg", b"picture %d" % number)
         system.pipe_file(f"/bucket/pictures/{number}.txt", b"a cat")
     yield "memory://bucket"
     system.rm("/bucket", recursive=True)
 
 
-def keys(uri: str, source_format: str = "auto") -> list[str]:
+def keys(uri: str, source_format: SourceFormat = "auto") -> list[str]:
     return [spec.key for spec in open_source(uri, source_format).partitions({}, IngestConfig())]
 
 
@@ -100,17 +90,31 @@ def test_says_what_it_chose_and_why(shards: Path):
         ("pictures/a.jpg", "folder", "is not a folder"),
         ("mixed", "auto", "holds 1 .tar file"),
         ("a.tar.gz", "auto", "decompress it"),
-        ("", "parquet", "unknown source format 'parquet': known are auto, webdataset, folder"),
+        ("{day}/*.tar", "auto", "names no file: {day} is neither a date .{date}, or a format"),
+        ("{day}/{00000..00001}.tar", "auto", "names no file: {day} is neither a date"),
     ],
 )
-def test_an_unusable_source_says_what_to_do(shards: Path, uri: str, source_format: str, message: str):
+def test_an_unusable_source_says_what_to_do(shards: Path, uri: str, source_format: SourceFormat, message: str):
     (shards / "empty").mkdir()
     for name in ("pictures/a.jpg", "mixed/a.jpg", "mixed/0.tar"):
         (shards / name).parent.mkdir(exist_ok=True)
         (shards / name).write_bytes(b"x")
 
-    with pytest.raises(SourceError, match=message):
+    with pytest.raises(UnusableInputError, match=message):
         open_source(f"{shards}/{uri}", source_format)
+
+
+def test_the_formats_to_choose_from_are_those_that_have_a_reader():
+    assert set(get_args(SourceFormat)) == {"auto", *READERS}
+
+
+def test_braces_that_are_there_are_part_of_the_path(shards: Path):
+    (shards / "my{dir}").mkdir()
+    (shards / "00000.tar").rename(shards / "my{dir}/{x}.tar")
+
+    assert keys(f"{shards}/my{{dir}}") == ["%7Bx%7D"]
+    assert keys(f"{shards}/my{{dir}}/{{x}}.tar") == ["%7Bx%7D"]
+    assert keys(f"{shards}/my{{dir}}/*.tar") == ["my%7Bdir%7D%2F%7Bx%7D"]
 
 
 @pytest.mark.parametrize("uri", ["nosuch://bucket/*.tar", "dropbox://a/*.tar"])
@@ -147,7 +151,7 @@ def test_a_remote_fingerprint_is_the_same_until_the_file_changes(bucket: str):
     before = identities()
     assert identities() == before
 
-    fsspec.filesystem("memory").pipe_file("/bucket/pairs/00001.tar", shard())
+    fsspec.filesystem("memory").pipe_file("/bucket/pairs/00001.tar", tiny_shard())
 
     assert [same for same, now in zip(before, identities(), strict=True) if same == now] == [before[0], before[2]]
 

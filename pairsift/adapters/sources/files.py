@@ -87,6 +87,14 @@ def child_uri(base: str, name: str) -> str:
     return f"{base.rstrip('/')}/{unescaped(name)}" if path is None else uri_of(path / unescaped(name))
 
 
+def relative_name(uri: str, base: str) -> str:
+    """Name what lies below a base by its escaped path from there; the inverse of `child_uri`."""
+    path, root = local_path(uri), local_path(base)
+    if path is None or root is None:
+        return escaped(remote(uri)[1].removeprefix(remote(base)[1].rstrip("/")).strip("/"))
+    return escaped(path.relative_to(root).as_posix())
+
+
 def remote(uri: str) -> tuple[Any, str]:
     """Open fsspec's file system of a URI; SourceError where its protocol is unknown or needs a package."""
     try:

@@ -4,9 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 
-from pairsift.adapters.sources.files import SourceFile, child_uri, open_stream, storable, unescaped
+from pairsift.adapters.sources.files import SourceFile, child_uri, open_stream, path_component, storable, unescaped
 from pairsift.adapters.sources.webdataset import IMAGE_SUFFIXES
 from pairsift.config import IngestConfig
 from pairsift.core.fingerprint import fingerprint
@@ -14,17 +15,20 @@ from pairsift.core.records import Damage, Location, PartitionSpec, ReadPair, Sou
 
 FORMAT = "folder"
 _SLICE = "slice-"
-_SLICE_KEY = re.compile(rf"{_SLICE}\d+")
 _ENDINGS = tuple(ending for suffix in IMAGE_SUFFIXES for ending in (f".{suffix}", f".{suffix.upper()}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """Image and caption files below one folder, sorted by relative name."""
+    """Image and caption files below one folder, each list sorted by relative name.
+
+    `parts` are the files that share slices, by what the names of these begin with: those of a day, if it has days.
+    """
 
     uri: str
-    files: tuple[SourceFile, ...]
+    parts: Mapping[str, Sequence[SourceFile]]
     why: str
+    missing_days: tuple[date, ...] = ()
     format: str = FORMAT
 
     def partitions(self, known: Mapping[str, Sequence[str]], config: IngestConfig) -> list[PartitionSpec]:
@@ -33,20 +37,31 @@ class Folder:
         A member is an image, or a caption that has no image. What is in a `known` slice stays there, gone or not; new
         members make new slices, `slice-00000` and so on.
         """
-        slices: dict[str, Sequence[str]] = {key: members for key, members in known.items() if _SLICE_KEY.fullmatch(key)}
-        versions = {file.name: [file.name, file.size, file.version] for file in self.files}
-        new = _new_members(versions, [member for members in slices.values() for member in members])
-        first = 1 + max((int(key.removeprefix(_SLICE)) for key in slices), default=-1)
-        slices.update(_slices(new, config.partition_pairs, first))
-        pictured = {_stem(name) for name in versions if is_image(name)}
         return [
-            PartitionSpec(key, self.uri, FORMAT, _identify(slices[key], versions, pictured), tuple(slices[key]))
-            for key in sorted(slices)
+            spec
+            for part, files in self.parts.items()
+            for spec in _cut(self.uri, f"{path_component(part)}{_SLICE}", files, known, config.partition_pairs)
         ]
 
     def read(self, spec: PartitionSpec) -> Iterator[ReadPair | Damage]:
         """Read one slice; see `read`."""
         return read(spec)
+
+
+def _cut(
+    uri: str, start: str, files: Sequence[SourceFile], known: Mapping[str, Sequence[str]], size: int
+) -> list[PartitionSpec]:
+    of_part = re.compile(rf"{re.escape(start)}\d+")
+    slices: dict[str, Sequence[str]] = {key: members for key, members in known.items() if of_part.fullmatch(key)}
+    versions = {file.name: [file.name, file.size, file.version] for file in files}
+    new = _new_members(versions, [member for members in slices.values() for member in members])
+    first = 1 + max((int(key.removeprefix(start)) for key in slices), default=-1)
+    slices.update(_slices(start, new, size, first))
+    pictured = {_stem(name) for name in versions if is_image(name)}
+    return [
+        PartitionSpec(key, uri, FORMAT, _identify(slices[key], versions, pictured), tuple(slices[key]))
+        for key in sorted(slices)
+    ]
 
 
 def is_image(name: str) -> bool:
@@ -75,9 +90,9 @@ def _identify(members: Iterable[str], versions: Mapping[str, object], pictured: 
     return fingerprint([versions[name] for name in names if name in versions])
 
 
-def _slices(members: Sequence[str], size: int, first: int) -> dict[str, tuple[str, ...]]:
-    starts = range(0, len(members), size)
-    return {f"{_SLICE}{first + n:05d}": tuple(members[start : start + size]) for n, start in enumerate(starts)}
+def _slices(start: str, members: Sequence[str], size: int, first: int) -> dict[str, tuple[str, ...]]:
+    cuts = range(0, len(members), size)
+    return {f"{start}{first + n:05d}": tuple(members[cut : cut + size]) for n, cut in enumerate(cuts)}
 
 
 def _stem(name: str) -> str:

@@ -5,24 +5,39 @@ from itertools import product
 from pathlib import Path
 
 from pairsift.adapters.sources.files import SourceFile, local_file, local_path, remote, remote_file
-from pairsift.errors import SourceError
+from pairsift.core.days import ALLOWED, has_date
+from pairsift.errors import ConfigError, SourceError
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+_BRACES = re.compile(r"\{[^{}]*\}")
 
 
-def find_shards(uri: str) -> list[SourceFile]:
-    """List the shards that `uri` names, sorted by their names below the folders before its first pattern character.
+def find_shards(uri: str, base: str) -> tuple[list[SourceFile], list[str]]:
+    """List the shards that `uri` names, sorted by their names below `base`, and what a range names in vain.
 
-    SourceError where there is none, where one is not a `.tar`, and where one of a range is missing.
+    SourceError where one is not a `.tar`.
     """
-    base = _base(uri)
-    found = [file for name in expand_ranges(uri) for file in _find(name, base, is_needed=name != uri)]
-    if not found:
-        raise SourceError(f"{uri} names no file: check the path; in a shell, put a pattern in quotes")
-    odd = [file.uri for file in found if not file.name.lower().endswith(".tar")]
+    by_name = {name: _find(name, base) for name in expand_ranges(uri)}
+    found = [file for files in by_name.values() for file in files]
+    odd = [file.uri for file in found if not is_shard(file.name)]
     if odd:
         raise SourceError(f"{odd[0]} is of no known format: a source is a .tar, or a folder of .tar or image files")
-    return sorted({file.name: file for file in found}.values(), key=lambda file: file.name)
+    absent = [name for name, files in by_name.items() if name != uri and not files]
+    return sorted({file.name: file for file in found}.values(), key=lambda file: file.name), absent
+
+
+def is_shard(name: str) -> bool:
+    """Say whether a file name ends like a shard's."""
+    return name.lower().endswith(".tar")
+
+
+def refuse_unknown_braces(uri: str) -> None:
+    """Raise ConfigError for braces that were taken as they are, in a source of which nothing was found."""
+    odd = [braces[0] for braces in _BRACES.finditer(uri) if not (_RANGE.fullmatch(braces[0]) or has_date(braces[0]))]
+    if odd:
+        raise ConfigError(
+            f"{uri} names no file: {odd[0]} is neither a date ({ALLOWED}) nor a range such as {{00000..00099}}"
+        )
 
 
 def expand_ranges(uri: str) -> list[str]:
@@ -36,20 +51,18 @@ def expand_ranges(uri: str) -> list[str]:
     return [literals[0] + "".join(map("".join, zip(chosen, literals[1:], strict=True))) for chosen in product(*numbers)]
 
 
-def _base(uri: str) -> str:
+def base_of(uri: str) -> str:
+    """Give the folders before a source's first pattern character; the names of its files begin below them."""
     path = local_path(uri)
-    is_plain = path is not None and path.exists()
+    is_plain = not has_date(uri) and path is not None and path.exists()
     before_pattern = uri if is_plain else re.split(r"[*?\[{]", uri, maxsplit=1)[0]
     folder, slash, _ = before_pattern.rpartition("/")
     return folder + slash or "."
 
 
-def _find(name: str, base: str, *, is_needed: bool) -> list[SourceFile]:
+def _find(name: str, base: str) -> list[SourceFile]:
     path, root = local_path(name), local_path(base)
-    found = _find_remote(name, base) if path is None or root is None else _find_local(path, root)
-    if is_needed and not found:
-        raise SourceError(f"{name} is not there, but the range names it: give a range of shards that exist")
-    return found
+    return _find_remote(name, base) if path is None or root is None else _find_local(path, root)
 
 
 def _find_local(path: Path, root: Path) -> list[SourceFile]:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import BinaryIO
 
 from pairsift.adapters.sources.files import SourceFile, open_stream, path_component, storable
@@ -37,6 +38,7 @@ class WebDataset:
 
     shards: tuple[SourceFile, ...]
     why: str
+    missing_days: tuple[date, ...] = ()
     format: str = FORMAT
 
     def partitions(self, known: Mapping[str, Sequence[str]], config: IngestConfig) -> list[PartitionSpec]:  # noqa: ARG002 - shards need neither

@@ -59,21 +59,32 @@ def test_explain_lets_no_control_character_of_a_pair_through():
     assert "\x1b" not in drawn(render_explain({"pairs": [hostile_story("\x1b]0;title\x07")]}))
 
 
+def run_summary(**values: object) -> dict[str, object]:
+    """The summary of a run that read nothing."""
+    return {
+        "dataset": "cats",
+        "missing_days": [],
+        "partitions": {"committed": 0, "skipped": 0, "failed": 1},
+        "pairs": {"read": 0, "kept": 0, "dropped": 0, "quarantined": 0},
+        "reasons": {},
+        "failed": [],
+        "seconds": 1.0,
+        "out": "/out",
+        "database": "sqlite:////db",
+        "example": None,
+        **values,
+    }
+
+
+def test_run_names_the_days_whose_files_are_not_all_there():
+    assert "2026-11-25" in drawn(render_run(run_summary(missing_days=["2026-11-24", "2026-11-25"])))
+
+
 def test_status_and_run_let_no_control_character_of_an_error_or_a_key_through():
     text = "\x1b]0;title\x07"
     counts = dict.fromkeys(("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined"), 0)
     row = {"dataset": "cats", "partition": text, "status": "failed", "attempt": 1, "error": text, **counts}
-    summary = {
-        "dataset": "cats",
-        "partitions": {"committed": 0, "skipped": 0, "failed": 1},
-        "pairs": {"read": 0, "kept": 0, "dropped": 0, "quarantined": 0},
-        "reasons": {},
-        "failed": [{"partition": text, "error": text}],
-        "seconds": 1.0,
-        "out": "/out",
-        "database": "sqlite:////db",
-        "example": text,
-    }
+    summary = run_summary(failed=[{"partition": text, "error": text}], example=text)
 
     shown = drawn(render_status({"partitions": [row]})) + drawn(render_run(summary))
 
