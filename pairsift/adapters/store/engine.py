@@ -24,6 +24,13 @@ from pairsift.errors import StoreError
 BUSY_TIMEOUT_S = 30
 MAX_CONNECTIONS = 64
 """Of one process to PostgreSQL: one for each lane of a large machine; they are opened when they are needed."""
+ALIVE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "60000"}
+"""PostgreSQL's host vanished: noticed in a minute, not in the two hours of most systems. The URL's own values win."""
+LET_GO = (
+    "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; "
+    "SET idle_in_transaction_session_timeout = '5min'"
+)
+"""The same for the server: what a vanished or a suspended client holds locked is free again after a while."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA_LOCK = 7_075_316_021  # any constant: PostgreSQL's advisory lock held while the schema changes
 _OLD = "the database at {} {}: run `pairsift db upgrade`"
@@ -39,11 +46,7 @@ def open_engine(url: str, clock: Clock | None = None) -> Engine:
     SQLite's folder cannot be made.
     """
     parsed = _parse(url)
-    engine = (
-        _open_sqlite(parsed)
-        if parsed.get_backend_name() == "sqlite"
-        else create_engine(parsed, pool_pre_ping=True, max_overflow=MAX_CONNECTIONS)
-    )
+    engine = _open_sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _open_postgresql(parsed)
     return engine if clock is None else engine.execution_options(clock=clock)
 
 
@@ -91,6 +94,20 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later would fail at once, not wait, when another wrote between.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _open_postgresql(url: URL) -> Engine:
+    url = url.set(query={**ALIVE, **url.query})
+    engine = create_engine(url, pool_pre_ping=True, max_overflow=MAX_CONNECTIONS)
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
+
+
+def _prepare_postgresql(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute(LET_GO)
+    cursor.close()
+    connection.commit()
 
 
 def shown_url(engine: Engine) -> str:

@@ -140,6 +140,23 @@ def test_sqlite_is_durable_waits_and_keeps_foreign_keys(tmp_path: Path):
     assert pragmas == ["wal", 2, 1, 30_000]
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_host_that_vanished_is_noticed_and_its_locks_are_freed(engine: Engine):
+    with engine.connect() as connection:
+        connection.rollback()
+        asked = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]  # psycopg's
+        let_go_after = connection.scalar(text("SHOW idle_in_transaction_session_timeout"))
+
+    assert (asked["keepalives_idle"], asked["tcp_user_timeout"], let_go_after) == ("30", "60000", "5min")
+
+
+def test_the_urls_own_options_win():
+    engine = open_engine("postgresql://me@host/db?keepalives_idle=7&connect_timeout=3")
+
+    assert engine.url.query["keepalives_idle"] == "7"
+    assert engine.url.query["connect_timeout"] == "3"
+
+
 def test_times_come_back_aware_and_in_utc(engine: Engine):
     noon_in_tokyo = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=9)))
     with engine.begin() as connection:
