@@ -1,5 +1,7 @@
+import json
 import socket
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,6 +49,37 @@ def lead_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     )
 
 
+def test_a_run_shows_its_summary_its_histogram_and_its_reasons(source: Path, policy: Path):
+    damage_after(source / "b.tar", 2)
+
+    summary = run(source, policy, config=TOLERATE_NOTHING)
+
+    shown = {artifact.key: artifact for artifact in artifacts(summary["run"]) if artifact.key}
+    read, kept = summary["pairs"]["read"], summary["pairs"]["kept"]
+    text = str(shown["pairsift-source-run"].data)
+    assert set(shown) == {"pairsift-source-run", "pairsift-source-alignment", "pairsift-source-reasons"}
+    assert (
+        shown["pairsift-source-run"].description
+        == f"1 of 3 partitions failed; {kept} of {read} pairs kept ({100 * kept / read:.1f} %)"
+    )
+    assert "## Partitions: 2 committed, 0 skipped, 1 failed" in text
+    assert "ContainerDamagedError" in text
+    assert all(f"](/runs/flow-run/{partition.id})" in text for partition in flow_runs(summary["run"]))
+    assert str(shown["pairsift-source-alignment"].data) in text
+    assert {row["reason"]: row["pairs"] for row in json.loads(str(shown["pairsift-source-reasons"].data))} == summary[
+        "reasons"
+    ]
+
+
+def test_the_histogram_counts_the_pairs_that_have_an_alignment(source: Path, policy: Path):
+    summary = run(source, policy, partitions=("a",))
+
+    (picture,) = (artifact.data for artifact in artifacts(summary["run"]) if artifact.type == "image")
+    drawn = b64decode(str(picture).removeprefix("data:image/svg+xml;base64,")).decode()
+    assert f"kept {summary['pairs']['kept']}<" in drawn
+    assert "not kept 1<" in drawn
+
+
 def test_a_committed_partition_is_an_event_with_its_counts(source: Path, policy: Path):
     summary = run(source, policy, partitions=("a",))
 
@@ -92,7 +125,11 @@ def test_progress_is_one_artifact_of_the_partition_and_one_of_the_run(source: Pa
     assert of_run["progress"].description == "1 of 1 partitions ended"
 
 
-def test_what_takes_no_ten_seconds_has_no_progress_artifact(source: Path, policy: Path):
+def test_what_ends_before_progress_is_due_has_no_artifact_of_it(
+    source: Path, policy: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(showing, "PROGRESS_EVERY_S", 3600.0)
+
     summary = run(source, policy, partitions=("c",))
 
     (partition,) = flow_runs(summary["run"])
