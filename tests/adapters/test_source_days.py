@@ -85,7 +85,7 @@ def test_the_same_names_every_day_are_partitions_of_that_day(place: str, source:
         ("a/2026-11-30/0.tar", "*/{date}/0.tar", "a%2F2026-11-30%2F0"),
         ("2026-11-30/deep/er/0.tar", "{date}", "2026-11-30%2Fdeep%2Fer%2F0"),
         ("100%/2026-11-30/0.tar", "100%/{date}/*.tar", "2026-11-30%2F0"),
-        ("2026-11-30%/50%25.tar", "{date}%", "2026-11-30%25%2F50%2525"),
+        ("2026-11-30%41/50%25.tar", "{date}%41", "2026-11-30%2541%2F50%2525"),
         ("2026-11-30%/50%25.tar", "{date:%Y-%m-%d%%}/*", "2026-11-30%25%2F50%2525"),
         ("my{dir}/2026-11-30/{x}.tar", "my{dir}/{date}", "my%7Bdir%7D%2F2026-11-30%2F%7Bx%7D"),
         ("my{dir}/2026-11-30/{x}.tar", "my{dir}/{date}/*.tar", "my%7Bdir%7D%2F2026-11-30%2F%7Bx%7D"),
@@ -104,6 +104,12 @@ def test_a_file_uri_and_a_relative_path_give_the_same_keys(tmp_path: Path, monke
 
     assert keys(f"file://{tmp_path}/100%25/{{date}}/*.tar") == ["2026-11-30%2F0"]
     assert keys("{date}/*.tar") == keys("./{date}") == ["2026-11-30%2F0"]
+
+
+def test_a_date_stays_a_date_where_its_name_is_a_path(tmp_path: Path):
+    put(str(tmp_path), "{date}/0.tar", "2026-11-30/0.tar")
+
+    assert keys(f"{tmp_path}/{{date}}/0.tar") == ["2026-11-30%2F0"]
 
 
 def test_a_file_that_two_days_name_is_one_partition(place: str):
