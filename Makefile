@@ -7,10 +7,10 @@ STAMP := $(VENV)/.installed
 SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lint types layers bench clean
+.PHONY: help setup run deploy test test-production check format lint types layers bench clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(STAMP) ## make .venv with the command pairsift in it; does nothing when it is up to date
 
@@ -23,8 +23,14 @@ run: setup ## curate the sample data set with the embedded defaults
 	mkdir -p pairsift-data
 	$(SAMPLE_ENV) $(BIN)/pairsift run examples/sample/shards --dataset sample
 
-test: setup ## run all tests, the fast ones first
+deploy: setup ## put the flows on the Prefect server at PREFECT_API_URL; ALERTS=BLOCK-TYPE/NAME adds notifications
+	$(if $(ALERTS),PAIRSIFT_ALERTS='$(ALERTS)') $(BIN)/python deployments/deploy.py
+
+test: setup ## run all tests but the long ones of production, the fast ones first
 	$(BIN)/python -m pytest
+
+test-production: setup ## run all tests against a real Prefect server, PostgreSQL and workers (minutes)
+	$(BIN)/python -m pytest tests/production -m ''
 
 check: format-check lint types layers ## format, lint, types and layers, as CI runs them
 
