@@ -6,10 +6,13 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.partition import curate_partition
 from pairsift.config import PartitionJob, RunRequest
+from pairsift.core.days import resolve_request
+from pairsift.core.naming import dataset_name
 from tasks.attempt import allow_attempts, stop_attempts
 from tasks.dispatch import WorkPool, curate_on_worker, find_work_pool
 from tasks.plan import finish_run, plan_run
@@ -18,7 +21,13 @@ from tasks.references import PartitionOutcome
 from tasks.showing import RunProgress
 
 
-@flow(name="curate", flow_run_name="{request.source}", persist_result=False)
+def name_run() -> str:
+    """Name a run by its data set and, for a source with a date, its day."""
+    request = resolve_request(RunRequest.model_validate(flow_run.parameters["request"]), flow_run.scheduled_start_time)
+    return f"{request.dataset or dataset_name(request.source)}{f' {request.day}' if request.day else ''}"
+
+
+@flow(name="curate", flow_run_name=name_run, persist_result=False)
 async def curate(request: RunRequest) -> State[Any]:
     """Curate a source's partitions; Failed, naming them, when one of them failed. The state's data is the summary."""
     allow_attempts()

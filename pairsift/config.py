@@ -170,7 +170,6 @@ class PartitionJob(Model):
     config: RunConfig
     policy: str = Field(description="The policy's canonical text as registered, so that a worker needs no file.")
     decision_set_id: int
-    input_fingerprint: str
     score_fingerprint: str
     decision_fingerprint: str
     models: dict[str, str] = Field(description="Fingerprints of the models that measure, by name.")

@@ -14,10 +14,12 @@ from prefect.runtime import flow_run
 from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there
 from pairsift.adapters.scratch import remove_scratch
+from pairsift.adapters.sources import identify_now
 from pairsift.adapters.store.claims import begin_attempt
 from pairsift.adapters.store.lease import Lease, keep_lease
 from pairsift.adapters.store.process import ProcessIdentity
 from pairsift.adapters.store.protocol import fail_attempt
+from pairsift.adapters.store.registry import partition_spec
 from pairsift.adapters.store.rows import AttemptKind, AttemptRequest, Claim, Committed, PartitionStatus
 from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import fingerprint
@@ -64,13 +66,14 @@ def allow_attempts() -> None:
 def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
     """Begin an attempt, of kind export if only exported files are missing; skipped if there is nothing to do.
 
-    Busy if another attempt is at work on the partition.
+    The input is identified as it is now: when a failed run is retried by hand, its file may have been repaired since
+    it was planned. Busy if another attempt is at work on the partition.
     """
     request = AttemptRequest(
         kind=AttemptKind.CURATE,
         out_uri=job.out,
         formats=tuple(job.config.export.formats),
-        input_fingerprint=job.input_fingerprint,
+        input_fingerprint=identify_now(partition_spec(store(), job.partition_id)),
         score_fingerprint=job.score_fingerprint,
         decision_fingerprint=job.decision_fingerprint,
         config_hash=fingerprint(job.config.model_dump(mode="json")),

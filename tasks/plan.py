@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import task
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there, out_folder
@@ -119,7 +119,6 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         config=config,
         policy=policy.model_dump_json(by_alias=True, exclude_none=True),
         decision_set_id=0,
-        input_fingerprint="",
         score_fingerprint=scored,
         decision_fingerprint=decision_fingerprint(scored, policy.calibration_rule, policy.sha256),
         models={card.name: card.fingerprint for card in model_cards(config.score)},
@@ -137,8 +136,7 @@ def open_decisions(dataset_id: int, policy: Policy, job: PartitionJob) -> int:
 
 def for_partition(job: PartitionJob, row: PartitionRow) -> PartitionJob:
     """Fill in what is a partition's own."""
-    own = {"partition_id": row.id, "key": row.key, "input_fingerprint": row.input_fingerprint}
-    return job.model_copy(update=own)
+    return job.model_copy(update={"partition_id": row.id, "key": row.key})
 
 
 def is_whole(committed: Committed) -> bool:
@@ -223,4 +221,5 @@ def run_facts(plan: RunPlan, outcomes: Sequence[PartitionOutcome], summary: Mapp
         out=summary["out"],
         database=summary["database"],
         seconds=summary["seconds"],
+        deployed=deployment.id is not None,
     )

@@ -14,7 +14,7 @@ from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
 from pairsift.core.measuring import encodable_caption, merge
 from pairsift.models.encoder import load_encoder
-from tasks.references import ChunkSlice, PreparedChunk
+from tasks.references import PreparedChunk
 from tasks.retrying import STAGE
 from tasks.workplace import storage, store
 
@@ -28,15 +28,15 @@ _device_is_free = Lock()
 
 
 @task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)
-def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> ChunkSlice:
-    """Measure a chunk with the encoder; its file is durable before the ledger names it. Return which it was."""
+def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int:
+    """Measure a chunk with the encoder; its file is durable before the ledger names it. Return its number."""
     pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
     data = measure(job.config.score, read_prepared(pixels, measurements))
     file = write_chunk(storage(), prepared.chunk.fingerprint, data)
     row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows)
     record_chunk(store(), claim, row)
     remove_prepared(pixels, measurements)
-    return prepared.chunk
+    return prepared.chunk.number
 
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:

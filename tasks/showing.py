@@ -22,7 +22,7 @@ from pairsift.report.escaping import clip, markdown, visible
 from pairsift.report.histogram import Bin, draw_histogram
 from pairsift.report.summary import RunFacts, headline, picture_address, reason_rows, render_run
 from tasks.asking import ask
-from tasks.references import ChunkSlice, IngestedPartition, PartitionOutcome
+from tasks.references import IngestedPartition, PartitionOutcome
 
 PROGRESS_EVERY_S = 10.0
 MOST_ERROR = 2000
@@ -63,7 +63,8 @@ def show_committed(job: PartitionJob, claim: Claim, counts: Counts | None = None
     _emit("committed", job, claim, facts)
     if damage:
         told = [clip(part, MOST_ERROR) for part in damage[:MOST_DAMAGE]]
-        reason = f"{len(damage)} parts of its container could not be read: {told[0]}"
+        parts = "1 part" if len(damage) == 1 else f"{len(damage)} parts"
+        reason = f"{parts} of its container could not be read: {told[0]}"
         _emit("degraded", job, claim, facts | {"reason": reason, "damage": told, "damaged_parts": len(damage)})
 
 
@@ -120,7 +121,7 @@ class Progress:
         return f"{self._done:,} of {self._total:,} {self._what}"
 
     def _show(self, flow_run_id: UUID) -> None:
-        data, description = 100.0 * self._done / self._total, str(self)
+        data, description = round(100 * self._done / self._total, 1), str(self)
         if self._artifact is None:
             new = ArtifactCreate(type="progress", description=description, data=data, flow_run_id=flow_run_id)
             made = ask(lambda client: client.create_artifact(new))
@@ -135,11 +136,12 @@ class ScoringProgress:
 
     def __init__(self, job: PartitionJob, ingested: IngestedPartition) -> None:
         scored = sum(chunk.pairs for chunk in ingested.chunks if chunk.ledgered)
-        self._key = job.key
+        self._key, self._chunks = job.key, ingested.chunks
         self._progress = Progress(ingested.pairs, scored, "pairs scored")
 
-    def advance(self, chunk: ChunkSlice) -> None:
+    def advance(self, number: int) -> None:
         """Count a chunk that was scored."""
+        chunk = self._chunks[number]
         self._progress.advance(chunk.pairs)
         get_run_logger().info("%s: chunk %s, %d pairs, %s", self._key, chunk.place, chunk.pairs, self._progress)
 

@@ -13,7 +13,8 @@ from pairsift.errors import Busy, Fenced, InterruptedRunError, SourceChangedErro
 from tasks.attempt import claim_partition, held
 from tasks.ingest import ingest_partition
 from tasks.references import PartitionOutcome
-from tests.tasks.steps import claimed, committed, planned
+from tests.tasks.shards import cut
+from tests.tasks.steps import claimed, committed, plan_of, planned
 
 
 def test_a_failure_marks_the_partition_failed_with_its_error_and_frees_it(
@@ -92,3 +93,13 @@ def test_a_failed_attempt_does_not_hide_what_an_earlier_one_committed(shard: Pat
     (row,) = status(store)
     assert row["status"] == "failed"
     assert row["pairs_read"] == 9
+
+
+def test_a_partition_is_committed_as_the_file_that_was_read_not_as_the_one_that_was_planned(shard: Path, store: Engine):
+    job = planned(shard)
+    cut(shard, range(1, 4))
+
+    committed(job, claimed(job))
+
+    assert plan_of(shard).jobs == ()
+    assert [row["pairs_read"] for row in status(store)] == [3]

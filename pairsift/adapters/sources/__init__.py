@@ -1,6 +1,15 @@
 """Readers: where pairs come from."""
 
-from pairsift.adapters.sources.catalog import READERS, Source, open_source, read_partition
+from pairsift.adapters.sources.catalog import READERS, Source, identify_now, open_source, read_partition
 from pairsift.adapters.sources.files import local_path, read_bytes, read_image
 
-__all__ = ["READERS", "Source", "local_path", "open_source", "read_bytes", "read_image", "read_partition"]
+__all__ = [
+    "READERS",
+    "Source",
+    "identify_now",
+    "local_path",
+    "open_source",
+    "read_bytes",
+    "read_image",
+    "read_partition",
+]

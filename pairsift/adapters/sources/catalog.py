@@ -56,6 +56,16 @@ READERS: Mapping[str, Callable[[PartitionSpec], Iterator[ReadPair | Damage]]] = 
 """Every format; a new one is one module, one line here and one in `_choose_format`."""
 
 
+IDENTIFIERS: Mapping[str, Callable[[PartitionSpec], str]] = {webdataset.FORMAT: webdataset.identify_now}
+"""Formats whose partitions can be identified one by one; a folder's slice only by listing the whole folder."""
+
+
+def identify_now(spec: PartitionSpec) -> str:
+    """Identify a partition's input as it is now, which may have changed since it was listed."""
+    identify = IDENTIFIERS.get(spec.format)
+    return spec.input_fingerprint if identify is None else identify(spec)
+
+
 def read_partition(spec: PartitionSpec) -> Iterator[ReadPair | Damage]:
     """Read one partition by its spec alone, without listing its source again."""
     return READERS[spec.format](spec)

@@ -147,6 +147,18 @@ def remote_file(system: Any, path: str, info: dict[str, Any], base: str) -> Sour
     return SourceFile(name, system.unstrip_protocol(path), info["size"], versions[0] if versions else system.ukey(path))
 
 
+def look_at(uri: str) -> SourceFile | None:
+    """Look at one file as it is now, named relative to its folder; None where it is gone."""
+    path = local_path(uri)
+    if path is not None:
+        return local_file(path, path.parent)
+    system, name = remote(uri)
+    try:
+        return remote_file(system, name, system.info(name), name.rpartition("/")[0])
+    except FileNotFoundError:
+        return None
+
+
 def open_stream(uri: str) -> BinaryIO:
     """Open a file for reading from its start; whatever the file system raises is passed on."""
     path = local_path(uri)

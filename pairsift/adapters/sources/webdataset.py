@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import BinaryIO
 
-from pairsift.adapters.sources.files import SourceFile, open_stream, path_component, storable
+from pairsift.adapters.sources.files import SourceFile, look_at, open_stream, path_component, storable
 from pairsift.adapters.sources.tar import Member, read_members
 from pairsift.config import IngestConfig
 from pairsift.core.fingerprint import fingerprint
@@ -51,8 +51,18 @@ class WebDataset:
 
 
 def _spec(shard: SourceFile) -> PartitionSpec:
-    identity = fingerprint([[shard.name, shard.size, shard.version]])
-    return PartitionSpec(path_component(shard.name.removesuffix(".tar")), shard.uri, FORMAT, identity)
+    key = path_component(shard.name.removesuffix(".tar"))
+    return PartitionSpec(key, shard.uri, FORMAT, _identify(key, shard))
+
+
+def _identify(key: str, shard: SourceFile) -> str:
+    return fingerprint([[key, shard.size, shard.version]])
+
+
+def identify_now(spec: PartitionSpec) -> str:
+    """Identify a shard as it is now; as it was listed where it is gone, which reading it will tell."""
+    shard = look_at(spec.uri)
+    return spec.input_fingerprint if shard is None else _identify(spec.key, shard)
 
 
 def read(spec: PartitionSpec) -> Iterator[ReadPair | Damage]:
