@@ -11,14 +11,15 @@ from prefect.flow_engine import run_flow_async
 from prefect.states import AwaitingRetry, Crashed, Scheduled
 
 from flows.curate import curate
+from flows.rerun import rerun_failed
 from pairsift.adapters.checking import check
 from pairsift.adapters.store.queries import status
-from pairsift.config import RunConfig, RunRequest
+from pairsift.config import IngestConfig, RunConfig, RunRequest
 from pairsift.errors import ConfigError, SourceError
 from tasks import workplace
 from tests.command_line import Command
 from tests.flows.running import CHUNK_PAIRS, EncoderCalls, Summary, flow_runs, run
-from tests.tasks.shards import cut
+from tests.tasks.shards import cut, damage_after
 
 MONDAY, TUESDAY, WEDNESDAY = (date(2025, 11, day) for day in (24, 25, 26))
 
@@ -43,7 +44,8 @@ def retry_scheduled_for(when: str, request: RunRequest) -> Summary:
             await client.set_flow_run_state(flow_run.id, Crashed(), force=True)
             await client.set_flow_run_state(flow_run.id, AwaitingRetry(), force=True)
             retried = await client.read_flow_run(flow_run.id)
-        return await run_flow_async(curate, retried, {"request": request})
+        state: Any = await run_flow_async(curate, retried, {"request": request}, return_type="state")
+        return await state.aresult(raise_on_failure=False)
 
     return dict(asyncio.run(go()))
 
@@ -116,6 +118,19 @@ def test_a_retried_run_is_about_the_day_it_was_scheduled_on_in_its_time_zone(
     summary = retry_scheduled_for(scheduled, request)
 
     assert (summary["day"], summary["partitions"]) == (day, {"committed": 1, "skipped": 0, "failed": 0})
+
+
+def test_what_failed_is_done_again_the_next_morning_for_the_day_of_the_run_it_failed_in(daily: Path, policy: Path):
+    shard = daily.parents[1] / f"{TUESDAY}/00001.tar"
+    whole = damage_after(shard, 1)
+    config = RunConfig(policy=str(policy), ingest=IngestConfig(lost_pairs=0, lost_share=0))
+    retry_scheduled_for("2025-11-25T06:00+00:00", RunRequest(source=str(daily), config=config))
+    shard.write_bytes(whole)
+
+    state: State[Any] = asyncio.run(rerun_failed("products", return_state=True))  # type: ignore[arg-type] # a coroutine
+
+    assert state.is_completed()
+    assert states() == {"2025-11-25%2F00000": "committed", "2025-11-25%2F00001": "committed"}
 
 
 def test_a_run_of_chosen_partitions_waits_for_no_day(daily: Path, policy: Path):
