@@ -13,7 +13,11 @@ from pairsift.report.meanings import MEANINGS
 
 SHOWN_PARTITIONS = 50
 SHOWN_DAYS = 10
+SHOWN_ERRORS = 10
+MOST_KEY = 60
 MOST_ERROR = 500
+MOST_ERROR_IN_CELL = 80
+"""Prefect's older UI does not break the lines of a cell."""
 STATES = ("committed", "skipped", "failed")
 
 
@@ -37,7 +41,7 @@ class PartitionFacts:
 class RunFacts:
     """What a run came to; `pairs` has the counts of read, kept, dropped and quarantined, in this order.
 
-    `missing_days` are those of its days whose files have not all arrived.
+    `missing_days` are those of its days whose files have not all arrived. `deployed`: Prefect can start it again.
     """
 
     run_id: str
@@ -51,6 +55,7 @@ class RunFacts:
     database: str
     seconds: float
     missing_days: Sequence[str] = ()
+    deployed: bool = False
 
     @property
     def failed(self) -> list[PartitionFacts]:
@@ -140,30 +145,42 @@ def _partitions_table(partitions: Sequence[PartitionFacts]) -> Iterator[str]:
 
 
 def _partition_row(partition: PartitionFacts) -> tuple[str, ...]:
-    name = markdown(clip(partition.key, 80))
-    linked = f"[{name}](/runs/flow-run/{partition.flow_run_id})" if partition.flow_run_id else name
     counts = ("–" if count is None else f"{count:,}" for count in (partition.attempt, partition.read, partition.kept))
-    error = markdown(clip(partition.error, MOST_ERROR)) if partition.error else ""
-    return (linked, partition.state, *counts, error)
+    error = markdown(clip(partition.error, MOST_ERROR_IN_CELL)) if partition.error else ""
+    return (_linked(partition), partition.state, *counts, error)
+
+
+def _linked(partition: PartitionFacts) -> str:
+    """Name a partition, as a link to the page of its own run; an address without a host works on every UI."""
+    name = markdown(clip(partition.key, MOST_KEY))
+    return f"[{name}](/runs/flow-run/{partition.flow_run_id})" if partition.flow_run_id else name
 
 
 def _next_steps(run: RunFacts) -> Iterator[str]:
     if not run.failed:
         return
     yield f"## What to do about {_partitions(len(run.failed))} that failed"
-    yield (
-        "The errors are in the table below. What is committed stays; each of these does again only what failed, after "
-        "you have put right what the error names:"
-    )
-    yield "- here: **Retry** on the page of this run for all of them, on a partition's own page (linked below) for one"
-    yield "- in a terminal (the last one with the `--config` of before, if there was one):"
-    yield code_block(
-        [
-            f"prefect flow-run retry {run.run_id}",
-            f"prefect deployment run rerun-failed/manual --param dataset={shlex.quote(run.dataset)}",
-            rerun_command(run),
-        ]
-    )
+    yield "\n".join(_errors(run.failed))
+    yield "Put right what the error names. Then each of these does again what failed, and nothing else:"
+    if run.deployed:
+        one = ", or on a partition's own page for that one" if run.request.config.dispatch.work_pool else ""
+        yield f"- here: **Retry** on the page of this run{one}"
+        yield "- in a terminal:"
+        yield code_block(
+            [
+                f"prefect flow-run retry {run.run_id}",
+                f"prefect deployment run rerun-failed/manual --param dataset={shlex.quote(run.dataset)}",
+            ]
+        )
+    yield "- where the database and the source are within reach, with the `--config` of before if there was one:"
+    yield code_block([rerun_command(run)])
+
+
+def _errors(failed: Sequence[PartitionFacts]) -> Iterator[str]:
+    for partition in failed[:SHOWN_ERRORS]:
+        yield f"- **{_linked(partition)}** {markdown(clip(partition.error or 'no error was recorded', MOST_ERROR))}"
+    if len(failed) > SHOWN_ERRORS:
+        yield f"- and {len(failed) - SHOWN_ERRORS:,} more, in the table of partitions"
 
 
 def rerun_command(run: RunFacts) -> str:

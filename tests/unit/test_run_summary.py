@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from pairsift.config import RunConfig, RunRequest
+from pairsift.config import DispatchConfig, RunConfig, RunRequest
 from pairsift.core.records import Reason
 from pairsift.report.escaping import clip, code_block, markdown, visible, xml
 from pairsift.report.meanings import MEANINGS
@@ -115,10 +115,32 @@ def test_what_to_do_is_said_only_when_something_failed():
     failed = render_run(replace(RUN, partitions=(FAILED,)), "<svg/>")
 
     assert "What to do" not in render_run(RUN, "<svg/>")
-    assert f"prefect flow-run retry {RUN.run_id}\n" in failed
-    assert "prefect deployment run rerun-failed/manual --param dataset=sample\n" in failed
+    assert "- **[c](/runs/flow-run/6b1f)** ContainerDamagedError: c lost 30 of 100 pairs\n" in failed
     assert "pairsift run 'shards/{00000..00002}.tar' --dataset sample --rerun-failed\n" in failed
-    assert "**Retry**" in failed
+    assert "Retry" not in failed
+    assert "prefect" not in failed
+
+
+def test_what_prefect_can_do_is_said_only_of_what_it_can_start_again():
+    deployed = render_run(replace(RUN, partitions=(FAILED,), deployed=True), "<svg/>")
+    pool = RunConfig(dispatch=DispatchConfig(work_pool="gpus"))
+    dispatched = replace(RUN, request=RunRequest(source="s", config=pool), partitions=(FAILED,), deployed=True)
+
+    assert "**Retry** on the page of this run\n" in deployed
+    assert "**Retry** on the page of this run, or on a partition's own page for that one\n" in render_run(
+        dispatched, ""
+    )
+    assert f"prefect flow-run retry {RUN.run_id}\n" in deployed
+    assert "prefect deployment run rerun-failed/manual --param dataset=sample\n" in deployed
+
+
+def test_ten_errors_are_shown_whole_and_the_others_counted():
+    many = [PartitionFacts(f"p{number:02}", "failed", error="e" * 300) for number in range(13)]
+
+    text = render_run(replace(RUN, partitions=many), "<svg/>")
+
+    assert text.count("e" * 300) == 10
+    assert "- and 3 more, in the table of partitions\n" in text
 
 
 def test_the_command_asks_for_what_the_run_was_asked_for():
@@ -155,7 +177,7 @@ def test_a_hostile_key_and_error_break_no_row():
 
     assert row[0] == r"a\|b \| c \|"
     assert row[5].startswith(r"x \| y  \# z e")
-    assert len(row[5]) < 520
+    assert len(row[5]) < 90
 
 
 def test_a_run_that_read_nothing_has_no_shares():
