@@ -54,6 +54,7 @@ class Installation(BaseSettings):
     daily_source: str | None = Field(default=None, description="Source of curate/daily, with {date} in it.")
     daily_dataset: str = Field(default="daily", description="Data set that curate/daily adds to.")
     daily_cron: str = Field(default="0 6 * * *", description="When curate/daily starts.")
+    daily_days_back: int = Field(default=0, ge=0, le=366, description="Days from the day in {date} to that time.")
     time_zone: str = Field(default="UTC", description="Time zone of that time, and of the day in {date}.")
     alerts: str | None = Field(
         default=None, pattern=r"^[^/]+/[^/]+$", description="Notification block of the alerts, as BLOCK-TYPE/NAME."
@@ -66,6 +67,7 @@ class Installation(BaseSettings):
             "PAIRSIFT_DAILY_SOURCE": self.daily_source or NO_SOURCE,
             "PAIRSIFT_DAILY_DATASET": self.daily_dataset,
             "PAIRSIFT_DAILY_CRON": self.daily_cron,
+            "PAIRSIFT_DAILY_DAYS_BACK": str(self.daily_days_back),
             "PAIRSIFT_DAILY_ACTIVE": str(self.daily_source is not None).lower(),
             "PAIRSIFT_TIME_ZONE": self.time_zone,
         }

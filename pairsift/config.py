@@ -147,6 +147,13 @@ class RunRequest(Model):
         description="Time zone in which the day that the run was scheduled on is told, such as Europe/Berlin. Unused "
         "for a source without a date.",
     )
+    days_back: int = Field(
+        default=0,
+        ge=0,
+        le=366,
+        description="How many days before the one it was scheduled on the run's day is: 1 for a run after midnight over "
+        "the day that has just ended. Unused when the day is given.",
+    )
     catch_up_days: int = Field(
         default=0,
         ge=0,

@@ -28,7 +28,7 @@ def on_day(source: str, day: date) -> str:
 
 
 def resolve_request(request: RunRequest, scheduled: datetime | None) -> RunRequest:
-    """Fill in the day: if none was asked for, the one that the run was scheduled on in the request's time zone.
+    """Fill in the day: by default `days_back` before the one that the run was scheduled on, in the request's time zone.
 
     The result means the same days whenever it is run. ConfigError for a day that the source has no use for, as all of
     its files would be taken for that day's, and for a date format that does not tell the whole day.
@@ -42,7 +42,7 @@ def resolve_request(request: RunRequest, scheduled: datetime | None) -> RunReque
         return request
     if scheduled is None:
         raise ConfigError(f"{request.source} has a date, and the run was not scheduled: give the day")
-    day = scheduled.astimezone(ZoneInfo(request.time_zone)).date()
+    day = scheduled.astimezone(ZoneInfo(request.time_zone)).date() - timedelta(days=request.days_back)
     return request.model_copy(update={"day": day})
 
 

@@ -86,6 +86,13 @@ def test_the_day_is_the_one_that_the_run_was_scheduled_on_in_its_time_zone(sched
     assert resolved.day == date.fromisoformat(day)
 
 
+def test_a_run_after_midnight_may_be_about_the_day_that_has_just_ended():
+    after_midnight = datetime.fromisoformat("2026-03-01T02:00:00+00:00")
+
+    assert resolve_request(asked(days_back=1), after_midnight).day == date(2026, 2, 28)
+    assert resolve_request(asked(days_back=1, day=DAY), after_midnight).day == DAY
+
+
 def test_a_day_that_was_asked_for_stays_whenever_the_run_is_scheduled():
     assert resolve_request(asked(day=DAY), NOON).day == DAY
     assert resolve_request(asked(day=DAY), None).day == DAY
