@@ -151,8 +151,8 @@ class RunRequest(Model):
         default=0,
         ge=0,
         le=366,
-        description="How many days before the one it was scheduled on the run's day is: 1 for a run after midnight over "
-        "the day that has just ended. Unused when the day is given.",
+        description="How many days before the one it was scheduled on the run's day is: 1 for a run after midnight "
+        "about the day just ended. Unused when the day is given.",
     )
     catch_up_days: int = Field(
         default=0,
