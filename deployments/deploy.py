@@ -4,11 +4,11 @@
 between installations is read from the environment, or from .env: see `Installation`.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
+from prefect.utilities.templating import apply_values
 from prefect.workers.process import ProcessWorker
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,7 +29,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pairsift.config import explain_validation
 from pairsift.errors import ConfigError
 
-FOLDER = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 POOL = "pairsift"
 QUEUES = {
     "parents": "Runs that plan, dispatch, rerun and reap; their worker needs no GPU.",
@@ -61,16 +62,10 @@ class Installation(BaseSettings):
     )
 
     @property
-    def variables(self) -> dict[str, str]:
-        """What the placeholders of prefect.yaml stand for."""
-        return {
-            "PAIRSIFT_DAILY_SOURCE": self.daily_source or NO_SOURCE,
-            "PAIRSIFT_DAILY_DATASET": self.daily_dataset,
-            "PAIRSIFT_DAILY_CRON": self.daily_cron,
-            "PAIRSIFT_DAILY_DAYS_BACK": str(self.daily_days_back),
-            "PAIRSIFT_DAILY_ACTIVE": str(self.daily_source is not None).lower(),
-            "PAIRSIFT_TIME_ZONE": self.time_zone,
-        }
+    def placeholders(self) -> dict[str, Any]:
+        """What the placeholders of prefect.yaml stand for, by name; typed, as the forms' schemas are strict."""
+        scheduled = self.daily_source is not None
+        return {**self.model_dump(), "daily_source": self.daily_source or NO_SOURCE, "daily_active": scheduled}
 
 
 def main() -> int:
@@ -143,18 +138,22 @@ def make_pool(client: SyncPrefectClient) -> None:
 
 def make_deployments(installation: Installation) -> None:
     """Create or update the deployments by Prefect's own command."""
-    command = ["-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(FOLDER / "prefect.yaml")]
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=FOLDER.parent,
-        env=os.environ | installation.variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    filled = apply_values(read_yaml("prefect.yaml"), installation.placeholders)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "prefect.yaml"
+        path.write_text(yaml.safe_dump(filled), encoding="utf-8")
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
     if done.returncode != 0:
-        raise ConfigError(f"`prefect {' '.join(command[2:])}` failed:\n{done.stdout}")
+        raise ConfigError(f"`prefect deploy` failed:\n{done.stdout}")
+
+
+def read_yaml(name: str) -> dict[str, Any]:
+    """Read a file of this folder."""
+    content: dict[str, Any] = yaml.safe_load((ROOT / "deployments" / name).read_text(encoding="utf-8"))
+    return content
 
 
 def make_automations(client: SyncPrefectClient, block: UUID | None) -> list[AutomationCore]:
@@ -162,7 +161,7 @@ def make_automations(client: SyncPrefectClient, block: UUID | None) -> list[Auto
 
     Without a block those that notify are left as they are: not made, not changed, not removed.
     """
-    written: list[dict[str, Any]] = yaml.safe_load((FOLDER / "automations.yaml").read_text(encoding="utf-8"))
+    written: list[dict[str, Any]] = read_yaml("automations.yaml")["automations"]
     there = {found.name: found for found in client.read_automations() if found.name.startswith(PREFIX)}
     for name in there.keys() - {PREFIX + each["name"] for each in written}:
         client.delete_automation(there[name].id)

@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 DAILY = {
     "PAIRSIFT_DAILY_SOURCE": "/data/{date}",
     "PAIRSIFT_DAILY_CRON": "30 6 1 * *",
+    "PAIRSIFT_DAILY_DAYS_BACK": "1",
     "PAIRSIFT_TIME_ZONE": "Asia/Tokyo",
 }
 

@@ -71,6 +71,7 @@ def test_the_server_schedules_the_daily_run_in_its_time_zone():
     assert f"{run.expected_start_time.astimezone(ZoneInfo('Asia/Tokyo')):%d %H:%M}" == "01 06:30"
     assert run.parameters["request"]["source"] == "/data/{date}"
     assert run.parameters["request"]["time_zone"] == "Asia/Tokyo"
+    assert run.parameters["request"]["days_back"] == 1
     assert run.parameters["request"]["config"]["dispatch"]["work_pool"] == "pairsift"
 
 
