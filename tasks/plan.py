@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect import task
-from prefect.runtime import deployment, flow_run
+from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there, out_folder
@@ -40,7 +40,7 @@ from pairsift.report.summary import PartitionFacts, RunFacts
 from pairsift.settings import Settings
 from tasks.references import PartitionOutcome
 from tasks.retrying import STAGE
-from tasks.showing import show_run
+from tasks.showing import is_deployed, show_run
 from tasks.workplace import scratch, storage, store
 
 
@@ -221,5 +221,5 @@ def run_facts(plan: RunPlan, outcomes: Sequence[PartitionOutcome], summary: Mapp
         out=summary["out"],
         database=summary["database"],
         seconds=summary["seconds"],
-        deployed=deployment.id is not None,
+        deployed=is_deployed(),
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from prefect import get_run_logger
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
@@ -163,6 +164,15 @@ class RunProgress:
         logger.info("committed %d of %d, %d failed", self._committed, self._total, self._failed)
         self._progress.advance(1)
         return outcome
+
+
+def is_deployed() -> bool:
+    """Say whether the flow run is a deployment's, so that Prefect can start it again.
+
+    Not by `prefect.runtime.deployment`, which asks the server, and takes a subflow for its parent.
+    """
+    context = FlowRunContext.get()
+    return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None
 
 
 def artifact_key(dataset: str, part: str) -> str:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from prefect import flow
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.flow_engine import run_flow_sync
 
 from tasks import asking, showing
 from tasks.asking import Outage, ask
-from tasks.showing import Progress, artifact_key, resource_id
+from tasks.showing import Progress, artifact_key, is_deployed, resource_id
 from tests.flows.running import flow_runs, run
 from tests.flows.seen import artifacts, events, lines
 from tests.tasks.shards import damage_after
@@ -216,6 +217,24 @@ def test_nothing_is_shown_of_what_no_flow_runs(monkeypatch: pytest.MonkeyPatch):
     progress.advance(2)
 
     assert str(progress) == "2 of 2 pairs scored"
+
+
+def test_a_run_is_deployed_if_a_deployment_started_it_and_its_subflows_are_not():
+    @flow
+    def below() -> bool:
+        return is_deployed()
+
+    @flow
+    def asks() -> tuple[bool, bool]:
+        return is_deployed(), below()
+
+    with get_client(sync_client=True) as client:
+        deployment_id = client.create_deployment(client.create_flow(asks), "asking")
+        started = client.create_flow_run_from_deployment(deployment_id)
+
+    assert run_flow_sync(asks, flow_run=started) == (True, False)
+    assert asks() == (False, False)
+    assert not is_deployed()
 
 
 @pytest.mark.parametrize(
