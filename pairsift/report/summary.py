@@ -161,7 +161,7 @@ def _next_steps(run: RunFacts) -> Iterator[str]:
         return
     yield f"## What to do about {_partitions(len(run.failed))} that failed"
     yield "\n".join(_errors(run.failed))
-    yield "Put right what the error names. Then each of these does again what failed, and nothing else:"
+    yield "Put right what the error names, then have done again what failed, and nothing else:"
     if run.deployed:
         one = ", or on a partition's own page for that one" if run.request.config.dispatch.work_pool else ""
         yield f"- here: **Retry** on the page of this run{one}"
