@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from httpx import HTTPError
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -29,7 +30,11 @@ def name_run() -> str:
 
 @flow(name="curate", flow_run_name=name_run, persist_result=False)
 async def curate(request: RunRequest) -> State[Any]:
-    """Curate a source's partitions; Failed, naming them, when one of them failed. The state's data is the summary."""
+    """Curate a source's partitions; Failed, naming them, when one of them failed. The state's data is the summary.
+
+    Args:
+        request: What to curate, and how.
+    """
     allow_attempts()
     pool = await find_work_pool(request.config.dispatch)
     plan = plan_run(request)
@@ -55,6 +60,8 @@ async def curate_in_process(job: PartitionJob) -> PartitionOutcome:
     except asyncio.CancelledError:
         stop_attempts()
         raise
+    except HTTPError as error:  # before it ran, or after: SQL knows what was committed
+        return PartitionOutcome(key=job.key, status="failed", error=f"Prefect's server cannot be reached: {error}")
     return await outcome_of(job, state)
 
 
@@ -84,7 +91,8 @@ def ended_state(summary: dict[str, Any]) -> State[Any]:
     faults = []
     if summary["failed"]:
         names = ", ".join(failure["partition"] for failure in summary["failed"])
-        faults.append(f"{len(summary['failed'])} partitions failed: {names}")
+        count = len(summary["failed"])
+        faults.append(f"{count} {'partition' if count == 1 else 'partitions'} failed: {names}")
     if summary["day"] in summary["missing_days"]:
         faults.append(f"nothing has arrived for {summary['day']}")
     if faults:
