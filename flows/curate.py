@@ -16,7 +16,8 @@ from pairsift.core.days import resolve_request
 from pairsift.core.naming import dataset_name
 from tasks.attempt import allow_attempts, stop_attempts
 from tasks.dispatch import WorkPool, curate_on_worker, find_work_pool
-from tasks.plan import finish_run, plan_run
+from tasks.finish import finish_run
+from tasks.plan import plan_run
 from tasks.reaping import reap_while_waiting
 from tasks.references import PartitionOutcome
 from tasks.showing import RunProgress

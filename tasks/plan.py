@@ -1,21 +1,18 @@
-"""Plan a run before anything is started, and sum it up when everything has ended."""
+"""Plan a run before anything is started."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from prefect import task
 from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there, out_folder
-from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.sources import open_source
 from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
-from pairsift.adapters.store.engine import prepare, shown_url
+from pairsift.adapters.store.engine import prepare
 from pairsift.adapters.store.registry import (
     activate_decision_set,
     known_members,
@@ -26,7 +23,6 @@ from pairsift.adapters.store.registry import (
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
-from pairsift.adapters.store.summaries import BINS_PER_UNIT, alignment_histogram, summarise, summarise_partitions
 from pairsift.config import DispatchConfig, PartitionJob, RunRequest
 from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
@@ -35,36 +31,10 @@ from pairsift.core.policy import Policy, nearest
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
 from pairsift.models.encoder import model_cards, score_fingerprint
-from pairsift.report.histogram import Bin
-from pairsift.report.summary import PartitionFacts, RunFacts
 from pairsift.settings import Settings
-from tasks.references import PartitionOutcome
+from tasks.references import RunPlan
 from tasks.retrying import STAGE
-from tasks.showing import is_deployed, show_run
 from tasks.workplace import scratch, storage, store
-
-
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """What a run will do: a job for every partition that needs work, and which others it covers.
-
-    `source` says what was found there and how it is read. `day` is the run's own day and `missing_days` are those of
-    its days whose files have not all arrived, for a source with a date; a run of chosen partitions waits for none.
-    `request` has that day filled in, and `policy` is the policy's name and version.
-    """
-
-    run_id: str
-    request: RunRequest
-    policy: str
-    dataset: str
-    out: str
-    source: str
-    started: float
-    jobs: tuple[PartitionJob, ...]
-    skipped: tuple[str, ...]
-    partition_ids: tuple[int, ...]
-    day: str | None
-    missing_days: tuple[str, ...]
 
 
 @task(name="plan", task_run_name="plan", **STAGE)
@@ -157,69 +127,3 @@ def choose(rows: Sequence[PartitionRow], request: RunRequest, to_rerun: set[str]
             raise ConfigError(f"{request.source} has no partition {wanted!r}: {nearest(wanted, keys)}")
     wanted_keys = set(request.partitions) or keys
     return [row for row in rows if row.key in wanted_keys and (not request.rerun_failed or row.key in to_rerun)]
-
-
-@task(name="finish", task_run_name="finish", **STAGE)
-def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str, Any]:
-    """Rebuild the manifest and sum up what stands committed of the partitions that the run covers."""
-    rebuild_manifest(store(), plan.dataset, plan.out)
-    total = summarise(store(), plan.partition_ids)
-    counts = total.counts
-    states = [outcome.status for outcome in outcomes]
-    summary = {
-        "run": plan.run_id,
-        "dataset": plan.dataset,
-        "day": plan.day,
-        "missing_days": list(plan.missing_days),
-        "partitions": {
-            "committed": states.count("committed"),
-            "skipped": states.count("skipped") + len(plan.skipped),
-            "failed": states.count("failed"),
-        },
-        "pairs": {
-            "read": counts.read,
-            "kept": counts.kept,
-            "dropped": counts.dropped,
-            "quarantined": counts.quarantined,
-        },
-        "reasons": total.reasons,
-        "failed": [{"partition": o.key, "error": o.error} for o in outcomes if o.status == "failed"],
-        "seconds": round(time.time() - plan.started, 3),
-        "out": plan.out,
-        "database": shown_url(store()),
-        "example": total.example,
-    }
-    bins = [Bin(bar.centre, bar.kept, bar.not_kept) for bar in alignment_histogram(store(), plan.partition_ids)]
-    show_run(run_facts(plan, outcomes, summary), bins, 1 / BINS_PER_UNIT)
-    return summary
-
-
-def run_facts(plan: RunPlan, outcomes: Sequence[PartitionOutcome], summary: Mapping[str, Any]) -> RunFacts:
-    """Gather what people are shown of the run."""
-    ended = {key: PartitionOutcome(key, "skipped") for key in plan.skipped} | {each.key: each for each in outcomes}
-    partitions = [
-        PartitionFacts(
-            key=row.key,
-            state=ended[row.key].status,
-            attempt=row.attempt,
-            read=row.read,
-            kept=row.kept,
-            error=ended[row.key].error,
-            flow_run_id=row.flow_run_id,
-        )
-        for row in summarise_partitions(store(), plan.partition_ids)
-    ]
-    return RunFacts(
-        run_id=plan.run_id,
-        dataset=plan.dataset,
-        request=plan.request,
-        policy=plan.policy,
-        partitions=partitions,
-        missing_days=plan.missing_days,
-        pairs=summary["pairs"],
-        reasons=summary["reasons"],
-        out=summary["out"],
-        database=summary["database"],
-        seconds=summary["seconds"],
-        deployed=is_deployed(),
-    )

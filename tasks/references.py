@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pairsift.config import PartitionJob, RunRequest
+
 
 @dataclass(frozen=True, slots=True)
 class ChunkSlice:
@@ -68,3 +70,26 @@ class PartitionOutcome:
     key: str
     status: str
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What a run will do: a job for every partition that needs work, and which others it covers.
+
+    `source` says what was found there and how it is read. `day` is the run's own day and `missing_days` are those of
+    its days whose files have not all arrived, for a source with a date; a run of chosen partitions waits for none.
+    `request` has that day filled in, and `policy` is the policy's name and version.
+    """
+
+    run_id: str
+    request: RunRequest
+    policy: str
+    dataset: str
+    out: str
+    source: str
+    started: float
+    jobs: tuple[PartitionJob, ...]
+    skipped: tuple[str, ...]
+    partition_ids: tuple[int, ...]
+    day: str | None
+    missing_days: tuple[str, ...]

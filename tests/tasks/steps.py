@@ -9,9 +9,9 @@ from pairsift.config import PartitionJob, RunConfig, RunRequest
 from tasks.attempt import claim_partition
 from tasks.export import commit_partition, export_partition
 from tasks.ingest import ingest_partition
-from tasks.plan import RunPlan, plan_run
+from tasks.plan import plan_run
 from tasks.preprocess import preprocess_chunk
-from tasks.references import IngestedPartition, PartitionOutcome
+from tasks.references import IngestedPartition, PartitionOutcome, RunPlan
 from tasks.score import score_chunk
 from tasks.threshold import threshold_partition
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prefect.logging import disable_run_logger
 
-from tasks.plan import finish_run
+from tasks.finish import finish_run
 from tests.tasks.policy_files import fixed_cut
 from tests.tasks.shards import BLURRED, FILENAME_CAPTION, GOOD, TRUNCATED, cut
 from tests.tasks.steps import claimed, committed, plan_of

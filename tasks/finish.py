@@ -1,0 +1,83 @@
+"""Sum a run up when all its partitions have ended."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefect import task
+
+from pairsift.adapters.manifests import rebuild_manifest
+from pairsift.adapters.store.engine import shown_url
+from pairsift.adapters.store.summaries import BINS_PER_UNIT, alignment_histogram, summarise, summarise_partitions
+from pairsift.report.histogram import Bin
+from pairsift.report.summary import PartitionFacts, RunFacts
+from tasks.references import PartitionOutcome, RunPlan
+from tasks.retrying import STAGE
+from tasks.showing import is_deployed, show_run
+from tasks.workplace import store
+
+
+@task(name="finish", task_run_name="finish", **STAGE)
+def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str, Any]:
+    """Rebuild the manifest and sum up what stands committed of the partitions that the run covers."""
+    rebuild_manifest(store(), plan.dataset, plan.out)
+    total = summarise(store(), plan.partition_ids)
+    counts = total.counts
+    states = [outcome.status for outcome in outcomes]
+    summary = {
+        "run": plan.run_id,
+        "dataset": plan.dataset,
+        "day": plan.day,
+        "missing_days": list(plan.missing_days),
+        "partitions": {
+            "committed": states.count("committed"),
+            "skipped": states.count("skipped") + len(plan.skipped),
+            "failed": states.count("failed"),
+        },
+        "pairs": {
+            "read": counts.read,
+            "kept": counts.kept,
+            "dropped": counts.dropped,
+            "quarantined": counts.quarantined,
+        },
+        "reasons": total.reasons,
+        "failed": [{"partition": o.key, "error": o.error} for o in outcomes if o.status == "failed"],
+        "seconds": round(time.time() - plan.started, 3),
+        "out": plan.out,
+        "database": shown_url(store()),
+        "example": total.example,
+    }
+    bins = [Bin(bar.centre, bar.kept, bar.not_kept) for bar in alignment_histogram(store(), plan.partition_ids)]
+    show_run(run_facts(plan, outcomes, summary), bins, 1 / BINS_PER_UNIT)
+    return summary
+
+
+def run_facts(plan: RunPlan, outcomes: Sequence[PartitionOutcome], summary: Mapping[str, Any]) -> RunFacts:
+    """Gather what people are shown of the run."""
+    ended = {key: PartitionOutcome(key, "skipped") for key in plan.skipped} | {each.key: each for each in outcomes}
+    partitions = [
+        PartitionFacts(
+            key=row.key,
+            state=ended[row.key].status,
+            attempt=row.attempt,
+            read=row.read,
+            kept=row.kept,
+            error=ended[row.key].error,
+            flow_run_id=row.flow_run_id,
+        )
+        for row in summarise_partitions(store(), plan.partition_ids)
+    ]
+    return RunFacts(
+        run_id=plan.run_id,
+        dataset=plan.dataset,
+        request=plan.request,
+        policy=plan.policy,
+        partitions=partitions,
+        missing_days=plan.missing_days,
+        pairs=summary["pairs"],
+        reasons=summary["reasons"],
+        out=summary["out"],
+        database=summary["database"],
+        seconds=summary["seconds"],
+        deployed=is_deployed(),
+    )
