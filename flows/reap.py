@@ -9,12 +9,12 @@ from tasks.reaping import log_reaped, reap_dead
 
 
 @flow(name="reap", persist_result=False)
-async def reap(
-    stuck_after_s: Annotated[
-        float, Field(gt=0, description="Seconds after which a run that does not move is dead.")
-    ] = 300,
-) -> dict[str, list[str]]:
-    """Mark lost the attempts whose process is gone, and crashed the runs that nobody executes; return their names."""
+async def reap(stuck_after_s: Annotated[float, Field(gt=0)] = 300) -> dict[str, list[str]]:
+    """Mark lost the attempts whose process is gone, and crashed the runs that nobody executes; return their names.
+
+    Args:
+        stuck_after_s: Seconds after which a run that does not move is dead.
+    """
     logger = get_run_logger()
     reaped = await reap_dead(stuck_after_s)
     log_reaped(logger, reaped)

@@ -1,21 +1,22 @@
 """The flow that does again what failed, as it was asked for, without anybody naming a source."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from flows.curate import curate
 from tasks.rerun import find_failed
 
 
 @flow(name="rerun-failed", persist_result=False)
-async def rerun_failed(
-    dataset: Annotated[str | None, Field(description="Only this data set; by default all.")] = None,
-) -> State[Any]:
-    """Run again every run whose partitions failed, were lost or interrupted, for just these; Failed if some fail."""
+async def rerun_failed(dataset: str | None = None) -> State[Any]:
+    """Run again every run whose partitions failed, were lost or interrupted, for just these; Failed if some fail.
+
+    Args:
+        dataset: Only this data set; by default all.
+    """
     requests = find_failed(dataset)
     logger = get_run_logger()
     for request in requests:
