@@ -29,8 +29,9 @@ deploy: setup ## put the flows on the Prefect server at PREFECT_API_URL; ALERTS=
 test: setup ## run all tests but the long ones of production, the fast ones first
 	$(BIN)/python -m pytest
 
-test-production: setup ## run all tests against a real Prefect server, PostgreSQL and workers (minutes)
+test-production: setup ## run the long tests: faults, and a real Prefect server, PostgreSQL and workers (an hour)
 	$(BIN)/python -m pytest tests/production -m ''
+	$(BIN)/python -m pytest tests/flows -m production
 
 check: format-check lint types layers ## format, lint, types and layers, as CI runs them
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,10 @@ from pairsift.errors import ConfigError, PairsiftError, UnusableInputError
 
 EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
+EXIT_SIGNAL = 128
+"""Plus the signal's number: what a shell reports of a command that a signal ended."""
+
+GOES_ON = "what was done is kept, and the same command goes on from there"
 
 PREFECT_DEFAULTS = {
     # Prefect's own lines would tear the progress display; its server and the UI keep them.
@@ -114,11 +119,29 @@ def build_request(config: RunConfig, choices: dict[str, str | None], fields: dic
 
 
 def execute(request: RunRequest, *, progress: bool) -> dict[str, Any]:
-    """Run the flow in this process, with progress in the terminal, and return its summary."""
+    """Run the flow in this process, with progress in the terminal, and return its summary.
+
+    Stopped by a signal it ends in good order, with a line that says so and the exit code of that signal.
+    """
     os.environ.update(PREFECT_DEFAULTS | os.environ)  # before Prefect is imported: it reads them then
     keep_freed_memory()
+    try:
+        return run_flow(request, progress=progress)
+    except KeyboardInterrupt:
+        stopped_by = signal.SIGINT
+    except asyncio.CancelledError:
+        stopped_by = signal.SIGTERM
+    for another in (signal.SIGINT, signal.SIGTERM):  # it would leave Prefect's server behind, which is being stopped
+        signal.signal(another, signal.SIG_IGN)
+    sys.stderr.write(f"pairsift: stopped by {stopped_by.name}: {GOES_ON}\n")
+    raise typer.Exit(EXIT_SIGNAL + stopped_by)
+
+
+def run_flow(request: RunRequest, *, progress: bool) -> dict[str, Any]:
+    """Run the flow; CancelledError if SIGTERM ended it."""
     from contextlib import nullcontext
 
+    from prefect.exceptions import TerminationSignal
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # seconds
 
     from flows.curate import curate  # seconds
@@ -130,12 +153,18 @@ def execute(request: RunRequest, *, progress: bool) -> dict[str, Any]:
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
         progress_of(request.dataset or dataset_name(request.source)) if progress else nullcontext(),
     ):
-        return asyncio.run(summary_of(curate, request))
+        try:
+            return asyncio.run(summary_of(curate, request))
+        except TerminationSignal:  # Prefect's own handler ran, too
+            raise asyncio.CancelledError from None
 
 
 async def summary_of(curate: Any, request: RunRequest) -> dict[str, Any]:  # noqa: ANN401 - a Prefect flow, imported late
     """Run the flow; what it raised is raised again, and its summary returned also where partitions failed."""
-    state = await curate(request, return_state=True)
+    run = asyncio.ensure_future(curate(request, return_state=True))
+    # Without it SIGTERM would end the process at once while Prefect's server starts, and leave the server behind.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.cancel)
+    state = await run
     result = await state.aresult(raise_on_failure=False)
     if isinstance(result, BaseException):
         raise result

@@ -8,7 +8,9 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from prefect.testing.utilities import prefect_test_harness
 
 from pairsift.models.encoder import load_encoder
+from tests.flows.nursery import Nursery, open_nursery
 from tests.flows.running import EncoderCalls
+from tests.production.postgresql import PostgreSQL
 from tests.tasks.policy_files import fixed_cut
 from tests.tasks.shards import BLURRED, FILENAME_CAPTION, GOOD, TRUNCATED, cut
 
@@ -21,6 +23,21 @@ def prefect_server() -> Iterator[None]:
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield
+
+
+@pytest.fixture(scope="session")
+def nursery(prefect_server: None) -> Iterator[Nursery]:  # noqa: ARG001 - commands report to it
+    """Start the process that commands are forked from, once."""
+    with open_nursery() as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    """Start a real PostgreSQL."""
+    server = PostgreSQL(tmp_path_factory.mktemp("postgresql"))
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)
