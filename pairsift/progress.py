@@ -36,11 +36,12 @@ class ProgressDisplay:
         self._engine = engine
         self._dataset = dataset
         self._begun: float | None = None
-        self._ended_before = {row.attempt for row in self._read() if row.status != "running"}
+        self._last_before = 0
+        self._last_before = max((row.attempt for row in self._read() if row.status != "running"), default=0)
 
     def draw(self) -> Table | Text:
         """Draw the latest partitions and, above them, the rate over all."""
-        rows = [row for row in self._read() if row.attempt not in self._ended_before]
+        rows = self._read()
         if not rows:
             return Text("starting: Prefect, models, the list of partitions", style="italic")
         drawn = Table(box=None, title=self._rate(sum(row.scored for row in rows)), title_justify="left")
@@ -58,7 +59,7 @@ class ProgressDisplay:
 
     def _read(self) -> list[Progress]:
         try:
-            return progress(self._engine, self._dataset)
+            return progress(self._engine, self._dataset, self._last_before)
         except DBAPIError:
             return []  # the tables are just being made, or the database is busy: the next look shows it
 

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, Integer, Select, and_, func, select
+from sqlalchemy import Engine, Integer, Select, and_, func, or_, select
 
 from pairsift.adapters.store.batches import in_batches
-from pairsift.adapters.store.rows import Counts
+from pairsift.adapters.store.rows import Counts, PartitionStatus
 from pairsift.adapters.store.tables import attempt, chunk, dataset, decision, pair, partition, score
 from pairsift.core.records import Verdict
 
@@ -145,8 +145,8 @@ def _alignments_of(partition_ids: Sequence[int]) -> Select[tuple[int, str, int]]
     return select(bins.c.number, bins.c.verdict, func.count()).group_by(bins.c.number, bins.c.verdict)
 
 
-def progress(engine: Engine, dataset_name: str) -> list[Progress]:
-    """Tell how far the partitions are that the last attempts worked on, the latest last."""
+def progress(engine: Engine, dataset_name: str, after: int = 0) -> list[Progress]:
+    """Tell how far the last attempts at partitions are, the latest last: those at work, those after `after`."""
     scored = (
         select(func.coalesce(func.sum(chunk.c.rows), 0))
         .where(chunk.c.partition_id == attempt.c.partition_id, chunk.c.attempt_id == attempt.c.id)
@@ -165,7 +165,7 @@ def progress(engine: Engine, dataset_name: str) -> list[Progress]:
         )
         .join(dataset, dataset.c.id == partition.c.dataset_id)
         .join(attempt, and_(attempt.c.partition_id == partition.c.id, attempt.c.number == partition.c.fence))
-        .where(dataset.c.name == dataset_name)
+        .where(dataset.c.name == dataset_name, or_(attempt.c.id > after, attempt.c.status == PartitionStatus.RUNNING))
         .order_by(attempt.c.id)
     )
     with engine.connect() as connection:

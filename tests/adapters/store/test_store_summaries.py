@@ -50,6 +50,15 @@ def test_progress_counts_the_pairs_that_the_last_attempt_scored(engine: Engine):
     assert (row.partition, row.status, row.scored, row.kept) == ("shard-0", "running", 5, None)
 
 
+def test_progress_leaves_out_what_had_ended_before_but_not_what_runs(engine: Engine):
+    live(engine, "cats", dropped=0)
+    (ended,) = progress(engine, "cats")
+
+    assert progress(engine, "cats", after=ended.attempt) == []
+    claim(engine, prepare(engine, "cats").partition_id, replace(REQUEST, decision_fingerprint="another"))
+    assert [row.status for row in progress(engine, "cats", after=1_000_000)] == ["running"]
+
+
 def test_progress_is_found_without_reading_the_whole_ledger(sqlite_template: Path, tmp_path: Path):
     """It is read twice a second: a ledger read through for every partition made it quadratic."""
     engine = open_engine(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'pairsift.db')}")
