@@ -21,13 +21,13 @@ class Webhook(ThreadingHTTPServer):
         """Where to post to."""
         return f"http://127.0.0.1:{self.server_port}/"
 
-    def about(self, text: str, deadline_s: float = 60) -> dict[str, str]:
-        """Wait for a notification that holds a text, and return it."""
-        wait_until(f"a notification tells of {text}", lambda: self._about(text), deadline_s)
-        return self._about(text)[0]
+    def about(self, text: str, deadline_s: float = 60, since: int = 0) -> dict[str, str]:
+        """Wait for a notification that holds a text, the first `since` ones left aside, and return it."""
+        wait_until(f"a notification tells of {text}", lambda: self._about(text, since), deadline_s)
+        return self._about(text, since)[0]
 
-    def _about(self, text: str) -> list[dict[str, str]]:
-        return [posted for posted in self.posted if text in " ".join(posted.values())]
+    def _about(self, text: str, since: int) -> list[dict[str, str]]:
+        return [posted for posted in self.posted[since:] if text in " ".join(posted.values())]
 
 
 class _Receiver(BaseHTTPRequestHandler):
