@@ -17,7 +17,11 @@ class Settings(BaseSettings):
     )
     storage: Path = Field(
         default=Path("pairsift-data"),
-        description="Folder of durable chunk files, local scratch and the default database.",
+        description="Folder of durable chunk files, and by default of scratch, database and exports.",
+    )
+    scratch: Path | None = Field(
+        default=None,
+        description="Local folder of pixels on their way from preprocess to score; by default scratch/ in STORAGE.",
     )
 
     @property

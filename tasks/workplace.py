@@ -24,7 +24,8 @@ def storage() -> Path:
 
 def scratch() -> Path:
     """Return this database's folder of scratch: two databases on one storage both count their partitions from 1."""
-    return storage() / "scratch" / fingerprint(store().url.render_as_string(hide_password=True))[:16]
+    folder = (Settings().scratch or storage() / "scratch").absolute()
+    return folder / fingerprint(store().url.render_as_string(hide_password=True))[:16]
 
 
 @cache

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from tasks import workplace
@@ -9,6 +11,14 @@ def test_two_databases_on_one_storage_have_scratch_of_their_own(monkeypatch: pyt
 
     assert workplace.scratch() != ours
     assert workplace.scratch().parent == ours.parent
+
+
+def test_scratch_is_kept_off_a_shared_storage_where_a_local_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PAIRSIFT_SCRATCH", str(tmp_path / "local"))
+
+    assert workplace.scratch().parent == tmp_path / "local"
 
 
 def test_a_process_opens_its_store_once():
