@@ -10,6 +10,7 @@ PairsiftError
 │   ├── ContainerDamagedError      too much of a shard was unreadable
 │   ├── SourceChangedError         the source changed while it was being read: run again
 │   ├── ChunkDamagedError          a stored chunk file is gone or damaged: it must be scored again
+│   ├── DiskFullError              a disk has no room for a file: make room, then run again
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
 │   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
 ├── Fenced                       another attempt owns the partition now: stop, nothing to do
@@ -55,6 +56,10 @@ class SourceChangedError(PartitionError):
 
 class ChunkDamagedError(PartitionError):
     """A chunk file of the storage folder is gone, cut or changed."""
+
+
+class DiskFullError(PartitionError):
+    """A disk, or a quota on it, has no room for a file."""
 
 
 class InterruptedRunError(PartitionError):

@@ -1,13 +1,18 @@
 """Write a file so that it is whole under its name, or not there at all."""
 
+import errno
 import hashlib
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pairsift.errors import DiskFullError
+
 BLOCK_BYTES = 1 << 20
+FULL = {errno.ENOSPC: "ENOSPC", errno.EDQUOT: "EDQUOT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +27,34 @@ def write_durably(target: Path, write: Callable[[Path], object]) -> FileFacts:
     """Let `write` fill a temporary file beside `target`, then move it there once it is on disk.
 
     A crash leaves at most a hidden `.NAME.….tmp`; two processes that write one target never share a temporary file,
-    and the last to finish wins. Folders that are missing are made. Whatever `write` raises is passed on.
+    and the last to finish wins. Folders that are missing are made. Whatever `write` raises is passed on, but for a full
+    disk, which is a DiskFullError.
     """
-    make_folder(target.parent)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        write(temporary)
-        facts = file_facts(temporary)
-        _sync(temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync(target.parent)
+    with needing_room(target):
+        make_folder(target.parent)
+        try:
+            write(temporary)
+            facts = file_facts(temporary)
+            _sync(temporary)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync(target.parent)
     return facts
+
+
+@contextmanager
+def needing_room(path: Path) -> Iterator[None]:
+    """Say for which file a disk was too full: the errors of most writers do not name it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DiskFullError(
+            f"no space left for {path} ({FULL[error.errno]}): make room there, then run the same command again"
+        ) from error
 
 
 def file_facts(path: Path) -> FileFacts:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsift.adapters.durable import needing_room
 from pairsift.core.calibration import CalibrationSummary
 from pairsift.core.deciding import Decision, PartitionDecision
 from pairsift.core.images import ENCODER_SIDE_PX
@@ -58,10 +59,10 @@ def remove_scratch(scratch: Path, partition_id: int, fence: int) -> None:
 def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[tuple[str, Prepared]], count: int) -> None:
     """Write a chunk of `count` prepared pairs, each with its uid; one pair is in memory at a time.
 
-    The pixels are written, not mapped: on a full disk that is an OSError, and in mapped memory the end of the process.
+    The pixels are written, not mapped: on a full disk that is an error, and in mapped memory the end of the process.
     """
     rows: list[dict[str, object]] = []
-    with pixels.open("wb") as file:
+    with needing_room(pixels), pixels.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (count, *PIXELS_SHAPE)}
         np.lib.format.write_array_header_1_0(file, header)
         end = file.tell() + count * math.prod(PIXELS_SHAPE)
@@ -71,7 +72,8 @@ def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[tuple[st
             measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
             rows.append({"uid": uid, "image": pair.pixels is not None, "caption": pair.caption, **measured})
         file.truncate(end)  # the unreadable images' rows, behind all others, take no room
-    measurements.write_text(json.dumps(rows), encoding="utf-8")
+    with needing_room(measurements):
+        measurements.write_text(json.dumps(rows), encoding="utf-8")
 
 
 def read_prepared(pixels: Path, measurements: Path) -> PreparedPairs:
@@ -95,7 +97,8 @@ def remove_prepared(pixels: Path, measurements: Path) -> None:
 
 def write_decided(path: Path, decided: PartitionDecision) -> None:
     """Write a partition's decisions and their calibration."""
-    path.write_text(json.dumps(asdict(decided)), encoding="utf-8")
+    with needing_room(path):
+        path.write_text(json.dumps(asdict(decided)), encoding="utf-8")
 
 
 def read_decided(path: Path) -> PartitionDecision:

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import multiprocessing
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pairsift.adapters.durable import write_durably
+from pairsift.errors import DiskFullError
 
 TEXT = "whole\n" * 100_000
 
@@ -37,6 +39,20 @@ def test_a_failing_writer_leaves_the_old_file_and_nothing_else(tmp_path: Path):
 
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+@pytest.mark.parametrize(("number", "name"), [(errno.ENOSPC, "ENOSPC"), (errno.EDQUOT, "EDQUOT")])
+def test_a_full_disk_is_named_with_the_file_that_found_no_room(tmp_path: Path, number: int, name: str):
+    target = tmp_path / "file.txt"
+
+    def find_no_room(temporary: Path) -> None:
+        temporary.write_text("half")
+        raise OSError(number, "no room")
+
+    with pytest.raises(DiskFullError, match=rf"no space left for {target} \({name}\): make room"):
+        write_durably(target, find_no_room)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_file_has_the_permissions_of_any_new_file(tmp_path: Path):
