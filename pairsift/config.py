@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import ComputedFieldInfo, FieldInfo
 from pydantic_core import PydanticCustomError
 
 from pairsift.errors import ConfigError
@@ -16,24 +17,42 @@ SourceFormat = Literal["auto", "webdataset", "folder"]
 """How a source is read: found by looking, or by one of the readers of `adapters.sources`."""
 
 
+def _label(name: str, _: FieldInfo | ComputedFieldInfo) -> str:
+    """Label a field in the Prefect UI's form; a group without a label would be called by its class."""
+    return name.replace("_", " ").capitalize()
+
+
 class Model(BaseModel):
     """A frozen config model that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", field_title_generator=_label)
 
 
 class IngestConfig(Model):
     """How a source becomes partitions."""
 
-    partition_pairs: int = Field(default=10_000, ge=1, description="Most pairs of a slice of a folder.")
-    lost_share: float = Field(default=0.05, ge=0, le=1, description="Share of a shard that damage may cost …")
-    lost_pairs: int = Field(default=20, ge=0, description="… and number of pairs; beyond both it fails.")
+    partition_pairs: int = Field(
+        default=10_000, ge=1, description="Most pairs of a partition of a folder; a shard is always one partition."
+    )
+    lost_share: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="A partition fails when damage costs more than this share of its pairs, and more than lost_pairs.",
+    )
+    lost_pairs: int = Field(
+        default=20,
+        ge=0,
+        description="A partition fails when damage costs more pairs than this, and more than lost_share of them.",
+    )
 
 
 class EnhanceConfig(Model):
     """Switches that change the picture before it is scored; all off by default."""
 
-    clahe: bool = Field(default=False, description="Contrast-limited adaptive histogram equalisation of lightness.")
+    clahe: bool = Field(
+        default=False, title="CLAHE", description="Contrast-limited adaptive histogram equalisation of lightness."
+    )
     denoise: bool = Field(default=False, description="Non-local means denoising.")
     unsharp: bool = Field(default=False, description="Unsharp masking.")
 
@@ -50,18 +69,22 @@ class PreprocessConfig(Model):
 class ScoreConfig(Model):
     """Which models measure, and on what."""
 
-    encoder: str = Field(default="conse", description="Encoder that makes images and captions comparable.")
+    encoder: str = Field(
+        default="conse", description="Encoder that makes images and captions comparable; conse is the only one so far."
+    )
     classifier: str = Field(
         default="efficientnet_lite0",
-        description="Image classifier of `conse` and of the baseline signals: efficientnet_lite0, or "
+        description="Image classifier of conse and of the baseline signals: efficientnet_lite0, or "
         "torchvision:resnet50[:PATH of its weights].",
     )
     sentence_encoder: str = Field(
         default="all-MiniLM-L6-v2",
-        description="Sentence encoder of `conse`: all-MiniLM-L6-v2, or the folder of a BERT-like SentenceTransformer.",
+        description="Sentence encoder of conse: all-MiniLM-L6-v2, or the folder of a BERT-like SentenceTransformer.",
     )
     device: str = Field(
-        default="auto", description="auto, cpu, cuda or cuda:N; auto takes CUDA if the run itself has one."
+        default="auto",
+        description="auto, cpu, cuda or cuda:N; auto takes CUDA if there is one where the run itself is executed. "
+        "Name it where the workers have other hardware.",
     )
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="auto takes bfloat16 where the processor is faster in it, else float32."
@@ -97,9 +120,17 @@ class DispatchConfig(Model):
         "they are curated one after the other where the run itself is executed.",
     )
     in_flight: int = Field(default=16, ge=1, description="Most partitions started on the work pool at once.")
-    tries: int = Field(default=3, ge=1, description="Starts of a partition whose worker or process was lost.")
+    tries: int = Field(
+        default=3,
+        ge=1,
+        description="Most starts of a partition whose worker or process was lost; after an error of its own it is not "
+        "started again.",
+    )
     stuck_after_s: float = Field(
-        default=300, gt=0, description="Seconds without a sign of life after which a started partition counts as lost."
+        default=300,
+        gt=0,
+        title="Stuck after (seconds)",
+        description="Seconds without a sign of life after which a started partition counts as lost.",
     )
 
 
@@ -109,7 +140,11 @@ class RunConfig(Model):
     ingest: IngestConfig = Field(default=IngestConfig(), description="Sources and partitions.")
     preprocess: PreprocessConfig = Field(default=PreprocessConfig(), description="Decoding and cleaning.")
     score: ScoreConfig = Field(default=ScoreConfig(), description="Models and devices.")
-    policy: str = Field(default="default", description="Name of a shipped policy, or path of a policy file.")
+    policy: str = Field(
+        default="default",
+        description="Name of a shipped policy (default, baseline), or path of a policy file where the run itself is "
+        "executed.",
+    )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: int = Field(default=512, ge=1, description="Pairs that one task run holds in memory.")
     dispatch: DispatchConfig = Field(default=DispatchConfig(), description="Who works on the partitions.")
@@ -129,30 +164,34 @@ class RunRequest(Model):
     """What one run is asked to do; the form of the Prefect UI."""
 
     source: str = Field(
-        description="Where the pairs come from: path, glob, brace range or fsspec URL. In it {date}, or a format such "
-        "as {date:%Y/%m/%d}, stands for the run's day."
+        description="Where the pairs come from, as the workers see it: path, glob, brace range or fsspec URL, such as "
+        "/data/shop/*.tar. In it {date}, or a format such as {date:%Y/%m/%d}, stands for the run's day."
     )
     dataset: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", description="Name; by default from the source."
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        title="Data set",
+        description="Name of the data set: letters, digits, dots, hyphens and underscores, no spaces. By default the "
+        "last part of the source's path.",
     )
     format: SourceFormat = Field(default="auto", description="Source format; auto finds it by looking.")
     day: date | None = Field(
         default=None,
         ge=date(1970, 1, 1),
-        description="The day that {date} in the source stands for; by default the one the run was scheduled on. Only "
-        "for a source with a date.",
+        description="The day that {date} in the source stands for; by default the one that the run is scheduled on, "
+        "less the days back. Only for a source with a date.",
     )
     time_zone: Annotated[str, AfterValidator(_known_time_zone)] = Field(
         default="UTC",
-        description="Time zone in which the day that the run was scheduled on is told, such as Europe/Berlin. Unused "
-        "for a source without a date.",
+        description="Time zone of the day that the run is scheduled on, such as Europe/Berlin. Unused for a source "
+        "without a date.",
     )
     days_back: int = Field(
         default=0,
         ge=0,
         le=366,
-        description="How many days before the one it was scheduled on the run's day is: 1 for a run after midnight "
-        "about the day just ended. Unused when the day is given.",
+        description="Days between the run's day and the one that it is scheduled on: 1 for a run after midnight about "
+        "the day that has just ended. Unused when the day is given.",
     )
     catch_up_days: int = Field(
         default=0,
@@ -162,7 +201,9 @@ class RunRequest(Model):
         "Unused for a source without a date.",
     )
     out: str | None = Field(default=None, description="Where exports go; by default exports/ in the storage folder.")
-    partitions: tuple[str, ...] = Field(default=(), description="Only these partitions; by default all.")
+    partitions: tuple[str, ...] = Field(
+        default=(), description="Only these partitions, by their keys, such as 00001 for 00001.tar; by default all."
+    )
     rerun_failed: bool = Field(default=False, description="Only partitions that failed, were lost or interrupted.")
     config: RunConfig = Field(default=RunConfig(), description="How to measure, decide and export.")
 

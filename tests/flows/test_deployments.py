@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.templating import find_placeholders
 
 from deployments import deploy
+from pairsift.adapters.policies import shipped_policies
 
 DEPLOYMENTS = deploy.read_yaml("prefect.yaml")["deployments"]
 AUTOMATIONS = deploy.read_yaml("automations.yaml")["automations"]
@@ -73,6 +74,28 @@ def test_a_form_describes_every_parameter_at_every_depth(entrypoint: str):
     groups = [flow.parameters.properties, *(model["properties"] for model in flow.parameters.definitions.values())]
 
     assert [key for group in groups for key, field in group.items() if "description" not in field] == []
+
+
+def test_a_form_labels_every_field_of_a_run_and_no_group_by_its_class():
+    flow: Flow[..., object] = load_flow_from_entrypoint("flows.curate.curate")
+    of_run, of_dispatch = (
+        flow.parameters.definitions[model]["properties"] for model in ("RunConfig", "DispatchConfig")
+    )
+
+    labels = [field["title"] for field in (*of_run.values(), *of_dispatch.values())]
+
+    assert labels == [
+        *("Ingest", "Preprocess", "Score", "Policy", "Export", "Chunk pairs", "Dispatch"),
+        *("Work pool", "In flight", "Tries", "Stuck after (seconds)"),
+    ]
+
+
+def test_the_form_of_a_run_names_every_policy_that_is_shipped():
+    flow: Flow[..., object] = load_flow_from_entrypoint("flows.curate.curate")
+
+    description = flow.parameters.definitions["RunConfig"]["properties"]["policy"]["description"]
+
+    assert [policy.name for policy in shipped_policies() if policy.name not in description] == []
 
 
 def test_the_form_of_a_run_offers_a_menu_where_the_choices_are_few():
