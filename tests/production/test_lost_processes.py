@@ -26,7 +26,7 @@ from tests.production.curation import (
     write_policy,
 )
 from tests.production.installation import Installation
-from tests.production.processes import kill, wait_until
+from tests.production.processes import Logged, kill, wait_until
 from tests.production.workers import Workers
 
 pytestmark = pytest.mark.production
@@ -62,12 +62,18 @@ def nothing_is_lost(bench: Bench, installation: Installation) -> Iterator[None]:
     assert count("SELECT count(*) FROM pair") == 80
 
 
-@pytest.mark.usefixtures("nothing_is_lost")
-def test_an_orphan_of_a_killed_worker_and_the_run_that_takes_its_place_commit_once(bench: Bench, workers: Workers):
+def at_work(bench: Bench, workers: Workers) -> tuple[Logged, UUID]:
+    """Start a run, with one worker for its partitions, and wait until the first chunk is scored; return both."""
     workers.start("parents")
     worker = workers.start("partitions", limit=1)
     parent = bench.start()
     wait_for_rows(CHUNKS, "a chunk is scored")
+    return worker, parent
+
+
+@pytest.mark.usefixtures("nothing_is_lost")
+def test_an_orphan_of_a_killed_worker_and_the_run_that_takes_its_place_commit_once(bench: Bench, workers: Workers):
+    worker, parent = at_work(bench, workers)
 
     worker.kill()
     workers.start("partitions", limit=1)
@@ -78,10 +84,7 @@ def test_an_orphan_of_a_killed_worker_and_the_run_that_takes_its_place_commit_on
 
 @pytest.mark.usefixtures("nothing_is_lost")
 def test_a_partition_whose_machine_died_is_found_lost_and_started_again(bench: Bench, workers: Workers):
-    workers.start("parents")
-    worker = workers.start("partitions", limit=1)
-    parent = bench.start()
-    wait_for_rows(CHUNKS, "a chunk is scored")
+    worker, parent = at_work(bench, workers)
 
     worker.kill_family()
     workers.start("partitions", limit=1)
@@ -107,13 +110,8 @@ def test_a_run_whose_worker_died_while_it_started_is_found_stuck_and_started_aga
 
 
 @pytest.mark.usefixtures("nothing_is_lost")
-def test_a_worker_that_is_told_to_end_leaves_its_partition_interrupted_and_it_is_started_again(
-    bench: Bench, workers: Workers
-):
-    workers.start("parents")
-    worker = workers.start("partitions", limit=1)
-    parent = bench.start(stuck_after_s=60)
-    wait_for_rows(CHUNKS, "a chunk is scored")
+def test_the_partition_of_a_worker_that_is_told_to_end_is_found_lost_and_started_again(bench: Bench, workers: Workers):
+    worker, parent = at_work(bench, workers)
 
     worker.terminate()
     workers.start("partitions", limit=1)
@@ -125,10 +123,7 @@ def test_a_worker_that_is_told_to_end_leaves_its_partition_interrupted_and_it_is
 def test_a_retried_parent_goes_on_with_the_partitions_that_its_killed_process_had_started(
     bench: Bench, workers: Workers
 ):
-    workers.start("parents")
-    workers.start("partitions", limit=1)
-    parent = bench.start()
-    wait_for_rows(CHUNKS, "a chunk is scored")
+    _, parent = at_work(bench, workers)
 
     kill(workers.flow_processes(parent))
     flow_runs.wait_for(parent, [StateType.CRASHED])
