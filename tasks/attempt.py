@@ -95,15 +95,27 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
 
 @contextmanager
 def held(job: PartitionJob, claim: Claim) -> Iterator[Attempt]:
-    """Keep the claim's lease alive; mark attempt and partition with whatever ended the block; remove scratch."""
+    """Keep the claim's lease alive; mark attempt and partition with whatever ended the block; remove scratch.
+
+    Fenced if another attempt has the partition: it has also removed this one's scratch, and any error may be of that.
+    """
     with keep_lease(store(), claim) as lease:
         try:
             yield Attempt(claim, lease)
         except BaseException as error:  # an interrupt ends an attempt as a bug does; it is recorded and goes its way
-            status = PartitionStatus.INTERRUPTED if isinstance(error, STOPPED) else PartitionStatus.FAILED
-            message = f"{type(error).__name__}: {error}"
-            if fail_attempt(store(), claim, message, status) and status is PartitionStatus.FAILED:
-                show_failed(job, claim, message)
+            if not mark_ended(job, claim, error):
+                lease.renew()
+                lease.check()
             raise
         finally:
             remove_scratch(scratch(), claim.partition_id, claim.fence)
+
+
+def mark_ended(job: PartitionJob, claim: Claim, error: BaseException) -> bool:
+    """Mark attempt and partition failed or interrupted, and tell of a failure; False if there was nothing to mark."""
+    status = PartitionStatus.INTERRUPTED if isinstance(error, STOPPED) else PartitionStatus.FAILED
+    message = f"{type(error).__name__}: {error}"
+    marked = fail_attempt(store(), claim, message, status)
+    if marked and status is PartitionStatus.FAILED:
+        show_failed(job, claim, message)
+    return marked

@@ -83,6 +83,13 @@ def test_a_lost_attempt_does_not_mark_its_successors_partition_failed(job: Parti
     assert row["status"] == "running"
 
 
+def test_an_attempt_whose_scratch_its_successor_removed_says_that_it_was_taken(job: PartitionJob, claim: Claim):
+    claimed(job)
+
+    with pytest.raises(Fenced, match="attempt 1 lost partition"), held(job, claim):
+        raise FileNotFoundError("decided.json")
+
+
 def test_a_failed_attempt_does_not_hide_what_an_earlier_one_committed(shard: Path, store: Engine):
     first = planned(shard)
     committed(first, claimed(first))
