@@ -4,13 +4,19 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.curate import curate
 from tasks.rerun import find_failed
 
 
-@flow(name="rerun-failed", persist_result=False)
+def name_run() -> str:
+    """Name a run by the data set that it is about."""
+    return f"rerun {flow_run.parameters.get('dataset') or 'all'}"
+
+
+@flow(name="rerun-failed", flow_run_name=name_run, persist_result=False)
 async def rerun_failed(dataset: str | None = None) -> State[Any]:
     """Run again every run whose partitions failed, were lost or interrupted, for just these; Failed if some fail.
 

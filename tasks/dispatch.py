@@ -8,8 +8,9 @@ from uuid import UUID
 from prefect import get_client, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName, WorkPoolFilter, WorkPoolFilterName
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.deployments import arun_deployment
+from prefect.states import Completed, Failed
 
 from pairsift.adapters.store.rows import PartitionStatus
 from pairsift.adapters.store.runs import AttemptState, attempts_of_flow_runs
@@ -59,8 +60,16 @@ async def find_work_pool(config: DispatchConfig) -> WorkPool | None:
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-async def curate_on_worker(job: PartitionJob, pool: WorkPool) -> PartitionOutcome:
-    """Have one partition curated by a worker of the pool; it is started again if its process is lost."""
+async def curate_on_worker(job: PartitionJob, pool: WorkPool) -> State[PartitionOutcome]:
+    """Have one partition curated by a worker of the pool; the state, Failed if the partition is, holds its outcome."""
+    outcome = await outcome_on_worker(job, pool)
+    if outcome.status == "failed":
+        return Failed(message=outcome.error, data=outcome)
+    return Completed(message=outcome.status, data=outcome)
+
+
+async def outcome_on_worker(job: PartitionJob, pool: WorkPool) -> PartitionOutcome:
+    """Start a partition's run, again if its process is lost, and tell how it ended."""
     started = 0
     for number in count(1):
         run = await start(job, pool.deployment, number)

@@ -24,8 +24,10 @@ from prefect.states import Crashed
 from sqlalchemy.exc import SQLAlchemyError
 
 from pairsift.adapters.store.claims import lose_dead_attempts
+from pairsift.adapters.store.engine import prepare
 from pairsift.adapters.store.rows import LostAttempt, PartitionStatus
 from pairsift.adapters.store.runs import AttemptState, attempts_of_flow_runs, known_runs
+from pairsift.settings import Settings
 from tasks.workplace import store
 
 PARTITION_FLOW = "curate-partition"
@@ -51,6 +53,11 @@ class Reaped:
 
     attempts: tuple[LostAttempt, ...]
     runs: tuple[DeadRun, ...]
+
+
+def open_database() -> None:
+    """Make the tables where there are none, as the first run would; StoreError for another version's."""
+    prepare(Settings().store_url)
 
 
 async def reap_dead(stuck_after_s: float) -> Reaped:

@@ -20,6 +20,12 @@ def register_dataset(engine: Engine, name: str) -> int:
         return int(connection.execute(select(dataset.c.id).where(dataset.c.name == name)).scalar_one())
 
 
+def dataset_names(engine: Engine) -> list[str]:
+    """List all data sets by name."""
+    with engine.connect() as connection:
+        return list(connection.scalars(select(dataset.c.name).order_by(dataset.c.name)))
+
+
 def known_members(engine: Engine, dataset_id: int) -> dict[str, tuple[str, ...]]:
     """Give every registered partition's members by its key, as stored at first sight."""
     query = select(partition.c.key, partition.c.members).where(partition.c.dataset_id == dataset_id)
