@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 PAIRSIFT = Path(sys.executable).with_name("pairsift")
 DEADLINE_S = 180
@@ -96,7 +96,7 @@ def found(store: Engine, query: str) -> int:
     try:
         with store.connect() as connection:
             return int(connection.execute(text(query)).scalar_one())
-    except OperationalError:
+    except (OperationalError, ProgrammingError):
         return 0
 
 

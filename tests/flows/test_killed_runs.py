@@ -1,103 +1,140 @@
-import signal
-from collections.abc import Iterator
+"""Commands killed by `kill -9`: the same command goes on, and ends as if nothing had happened."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import pytest
-import yaml
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
-from pairsift.adapters.checking import check
-from pairsift.adapters.store.engine import open_engine
-from pairsift.adapters.store.queries import status
-from tasks import workplace
-from tests.flows.commands import environment, finished, found, kill, started, wait_for
-from tests.flows.running import files_of, lineage, run
-from tests.tasks.shards import cut
+from tests.flows.commands import environment, kill, started
+from tests.flows.nursery import Nursery
+from tests.flows.places import Place, Results, command_over, place
+from tests.production.postgresql import PostgreSQL
+from tests.production.processes import wait_until
 
-CHUNK_PAIRS = 2
+DEADLINE_S = 180
 CHUNKS = "SELECT count(*) FROM chunk"
-COMMITTED = "SELECT count(*) FROM partition WHERE status = 'committed'"
+COMMITTED = "SELECT count(*) FROM partition WHERE committed_attempt_id IS NOT NULL"
+SHARDS = {"a": range(12), "b": range(80, 90), "c": range(150, 156)}
+"""Six, five and three chunks."""
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Two shards of forty and twenty pairs: 20 and 10 chunks."""
-    folder = tmp_path / "source"
-    cut(folder / "a.tar", range(40))
-    cut(folder / "b.tar", range(80, 100))
-    return folder
+@dataclass(frozen=True)
+class Undisturbed:
+    """What one process makes that is left alone, and how long it takes."""
+
+    results: Results
+    seconds: float
 
 
-@pytest.fixture
-def command(source: Path, policy: Path, tmp_path: Path) -> list[str]:
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump({"policy": str(policy), "chunk_pairs": CHUNK_PAIRS}))
-    return ["run", str(source), "--config", str(config), "--json"]
+@dataclass
+class Kills:
+    """Starts the command again and again and kills it after a random time, `wanted` times in all.
+
+    `landed` says of every kill how many chunks and partitions were done by then.
+    """
+
+    nursery: Nursery
+    command: tuple[str, ...]
+    wanted: int
+    longest_s: float
+    seed: int = field(default_factory=time.time_ns)
+    landed: list[tuple[int, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)
+
+    def over(self, new_place: Callable[[], Place]) -> Iterator[Place]:
+        """Kill over empty places, one after the other; give each when a command has ended there by itself."""
+        while len(self.landed) < self.wanted:
+            there = new_place()
+            while len(self.landed) < self.wanted and self._killed(there):
+                self.landed.append((there.count(CHUNKS), there.count(COMMITTED)))
+            assert self.nursery.run(self.command, there).exit_code == 0, self
+            yield there
+
+    def _killed(self, there: Place) -> bool:
+        pid = self.nursery.start(self.command, there)
+        time.sleep(self._random.uniform(0, self.longest_s))
+        return self.nursery.kill(pid).killed
 
 
-@pytest.fixture
-def killed_storage(tmp_path: Path) -> Path:
-    return tmp_path / "killed" / "storage"
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
+    return command_over(tmp_path_factory.mktemp("source"), SHARDS)
 
 
-@pytest.fixture
-def killed_store(killed_storage: Path) -> Iterator[Engine]:
-    store = open_engine(f"sqlite:///{killed_storage}/pairsift.db")
-    yield store
-    store.dispose()
+@pytest.fixture(scope="module")
+def undisturbed(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    there = place(tmp_path_factory.mktemp("undisturbed"))
+    started_at = time.monotonic()
+    nursery.run(command, there)
+    return Undisturbed(there.results(), time.monotonic() - started_at)
 
 
-def chunks_by_attempt(store: Engine) -> set[tuple[str, int]]:
-    with store.connect() as connection:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Place]:
+    """Make places with databases of their own, on either engine."""
+    numbers = count(1)
+    if request.param == "sqlite":
+        return lambda: place(tmp_path / str(next(numbers)))
+    postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+
+    def on_postgresql() -> Place:
+        name = f"killed_{next(numbers)}"
+        postgresql.create_database(name)
+        return Place(tmp_path / name / "storage", postgresql.url(name))
+
+    return on_postgresql
+
+
+def chunks_by_attempt(there: Place) -> set[tuple[str, int]]:
+    with there.store() as store, store.connect() as connection:
         return set(connection.execute(text("SELECT fingerprint, attempt_id FROM chunk")).tuples())
 
 
-def test_a_run_killed_twice_half_way_ends_in_the_rows_and_bytes_of_an_undisturbed_one(
-    *, source: Path, policy: Path, command: list[str], storage: Path, killed_storage: Path, killed_store: Engine
+def test_a_command_killed_half_way_is_gone_on_with_by_the_next(
+    nursery: Nursery, command: tuple[str, ...], undisturbed: Undisturbed, tmp_path: Path
 ):
-    run(source, policy, chunk_pairs=CHUNK_PAIRS)
-
-    with started(command, environment(killed_storage, own_server=True)) as process:
-        wait_for(process, killed_store, CHUNKS)
+    there = place(tmp_path)
+    with started(command, environment(there.storage, own_server=True)) as process:
+        wait_until("a chunk is in the ledger", lambda: there.count(CHUNKS), DEADLINE_S)
         kill(process)
-    assert 0 < found(killed_store, CHUNKS) < 20
-    assert found(killed_store, COMMITTED) == 0
-    survived = chunks_by_attempt(killed_store)
+    survived = chunks_by_attempt(there)
 
-    with started(command, environment(killed_storage, own_server=False)) as process:
-        wait_for(process, killed_store, COMMITTED)
-        kill(process)
-    assert found(killed_store, COMMITTED) == 1
+    again = nursery.run(command, there)
 
-    with started(command, environment(killed_storage, own_server=False)) as process:
-        summary = finished(process)
-    assert process.returncode == 0
-    assert summary["partitions"] == {"committed": 1, "skipped": 1, "failed": 0}
-    assert survived <= chunks_by_attempt(killed_store)
-    assert lineage(killed_store) == lineage(workplace.store())
-    assert files_of(killed_storage / "exports") == files_of(storage / "exports")
-    assert check(killed_store, killed_storage, repair=False).problems == []
-    assert found(killed_store, "SELECT count(*) FROM pair") == 60
-    assert files_of(killed_storage / "scratch") == {}
+    assert 0 < len(survived) < 14
+    assert again.exit_code == 0
+    assert survived <= chunks_by_attempt(there)
+    assert there.results() == undisturbed.results
+    assert there.flaws() == []
 
 
-def test_an_interrupted_run_frees_its_partition_and_the_same_command_goes_on(
-    command: list[str], killed_storage: Path, killed_store: Engine
+@pytest.mark.parametrize("new_place", ["sqlite"], indirect=True)
+def test_five_random_kills_lose_and_double_nothing(
+    nursery: Nursery, command: tuple[str, ...], undisturbed: Undisturbed, new_place: Callable[[], Place]
 ):
-    with started(command, environment(killed_storage, own_server=False)) as process:
-        wait_for(process, killed_store, CHUNKS)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=180)
-    states = {row["partition"]: row["status"] for row in status(killed_store)}
-    survived = chunks_by_attempt(killed_store)
+    kills = Kills(nursery, command, 5, 0.6 * undisturbed.seconds)
 
-    with started(command, environment(killed_storage, own_server=False)) as process_again:
-        summary = finished(process_again)
+    for there in kills.over(new_place):
+        assert there.results() == undisturbed.results, kills
+        assert there.flaws() == [], kills
 
-    assert process.returncode not in (0, 2)
-    assert (out, "Traceback" in err) == ("", False)
-    assert states == {"a": "interrupted", "b": "pending"}
-    assert 0 < len(survived) < 20
-    assert summary["partitions"] == {"committed": 2, "skipped": 0, "failed": 0}
-    assert survived <= chunks_by_attempt(killed_store)
-    assert check(killed_store, killed_storage, repair=False).problems == []
+
+@pytest.mark.production
+def test_random_kills_lose_and_double_nothing(
+    nursery: Nursery, command: tuple[str, ...], undisturbed: Undisturbed, new_place: Callable[[], Place]
+):
+    kills = Kills(nursery, command, 25, 0.6 * undisturbed.seconds)
+
+    for there in kills.over(new_place):
+        assert there.results() == undisturbed.results, kills
+        assert there.flaws() == [], kills
+
+    assert len({chunks for chunks, _ in kills.landed}) >= 5, kills
+    assert len({partitions for _, partitions in kills.landed}) >= 2, kills
