@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pairsift.adapters.memory import keep_freed_memory
 from pairsift.config import RunConfig, RunRequest, explain_validation, load_config
-from pairsift.errors import ConfigError, PairsiftError, UnusableInputError
+from pairsift.errors import ConfigError, DatabaseGoneError, PairsiftError, UnusableInputError
 
 EXIT_FAILED = 1
 EXIT_UNUSABLE = 2
@@ -138,11 +138,12 @@ def execute(request: RunRequest, *, progress: bool) -> dict[str, Any]:
 
 
 def run_flow(request: RunRequest, *, progress: bool) -> dict[str, Any]:
-    """Run the flow; CancelledError if SIGTERM ended it."""
+    """Run the flow; CancelledError if SIGTERM ended it, DatabaseGoneError if the database went away for too long."""
     from contextlib import nullcontext
 
     from prefect.exceptions import TerminationSignal
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # seconds
+    from sqlalchemy.exc import InterfaceError, OperationalError
 
     from flows.curate import curate  # seconds
     from pairsift.core.naming import dataset_name
@@ -157,6 +158,9 @@ def run_flow(request: RunRequest, *, progress: bool) -> dict[str, Any]:
             return asyncio.run(summary_of(curate, request))
         except TerminationSignal:  # Prefect's own handler ran, too
             raise asyncio.CancelledError from None
+        except (OperationalError, InterfaceError) as error:
+            what = " ".join(str(error.orig).split())
+            raise DatabaseGoneError(f"the database went away: {what}; when it is back, {GOES_ON}") from error
 
 
 async def summary_of(curate: Any, request: RunRequest) -> dict[str, Any]:  # noqa: ANN401 - a Prefect flow, imported late

@@ -13,6 +13,7 @@ PairsiftError
 │   ├── DiskFullError              a disk has no room for a file: make room, then run again
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
 │   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
+├── DatabaseGoneError            the database went away during a run: when it is back, the same command goes on (exit 1)
 ├── Fenced                       another attempt owns the partition now: stop, nothing to do
 └── Busy                         another attempt is at work on the partition: wait or run later
 """
@@ -68,6 +69,10 @@ class InterruptedRunError(PartitionError):
 
 class ConservationError(PartitionError):
     """The pairs read are not exactly those kept, dropped and quarantined."""
+
+
+class DatabaseGoneError(PairsiftError):
+    """The database went away in the middle of a run and did not come back while it was asked again."""
 
 
 class Fenced(PairsiftError):  # noqa: N818 - a state, not a failure: the reader's word for it in the commit protocol

@@ -11,6 +11,17 @@ from pathlib import Path
 from typing import Any
 
 Act = Callable[..., None]
+STAGES = (
+    "tasks.plan.plan_run",
+    "tasks.attempt.claim_partition",
+    "tasks.ingest.ingest_partition",
+    "tasks.preprocess.preprocess_chunk",
+    "tasks.score.score_chunk",
+    "tasks.threshold.threshold_partition",
+    "tasks.export.export_partition",
+    "tasks.export.commit_partition",
+    "tasks.finish.finish_run",
+)
 
 
 def kill(*_: object) -> None:
@@ -91,3 +102,16 @@ class ShortLease:
         attempt = import_module("tasks.attempt")
         attempt.AttemptRequest = partial(attempt.AttemptRequest, lease_s=self.lease_s)  # type: ignore[attr-defined]
         attempt.keep_lease = partial(attempt.keep_lease, every_s=self.lease_s / 3)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class ShortRetries:
+    """Tasks that are tried again after `delay_s` each time."""
+
+    delay_s: float
+
+    def install(self) -> None:
+        for name in STAGES:
+            module_name, _, task_name = name.rpartition(".")
+            task = getattr(import_module(module_name), task_name)
+            task.retry_delay_seconds = [self.delay_s] * task.retries
