@@ -101,6 +101,13 @@ def test_a_config_key_has_its_row_with_its_default(key: str, default: object):
     assert f"| `{key}` | `{shown}` | " in page("configuration.md")
 
 
+def test_a_test_that_operations_name_is_there():
+    named = set(re.findall(r"`(test_\w+)`", page("operations.md")))
+
+    assert named
+    assert named - {path.stem for path in (ROOT / "tests").rglob("test_*.py")} == set()
+
+
 def test_the_config_example_is_usable():
     example = re.search(r"```yaml\n(.*?)```", page("configuration.md"), re.DOTALL)
 
