@@ -9,6 +9,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from pairsift.models.encoder import load_encoder
 from tests.flows.nursery import Nursery, open_nursery
+from tests.flows.places import Results, place
 from tests.flows.running import EncoderCalls
 from tests.production.postgresql import PostgreSQL
 from tests.tasks.policy_files import fixed_cut
@@ -30,6 +31,14 @@ def nursery(prefect_server: None) -> Iterator[Nursery]:  # noqa: ARG001 - comman
     """Start the process that commands are forked from, once."""
     with open_nursery() as nursery:
         yield nursery
+
+
+@pytest.fixture(scope="module")
+def undisturbed(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """What a module's `command` makes when it is left alone."""
+    there = place(tmp_path_factory.mktemp("undisturbed"))
+    nursery.run(command, there)
+    return there.results()
 
 
 @pytest.fixture(scope="module")

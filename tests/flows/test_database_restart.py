@@ -7,7 +7,7 @@ import pytest
 
 from tests.flows.faults import ShortRetries
 from tests.flows.nursery import Nursery
-from tests.flows.places import Place, Results, command_over, place
+from tests.flows.places import Place, Results, command_over
 from tests.production.postgresql import PostgreSQL
 
 CHUNKS = "SELECT count(*) FROM chunk"
@@ -18,13 +18,6 @@ _numbers = count()
 def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """Ten chunks and two."""
     return command_over(tmp_path_factory.mktemp("source"), {"a": range(20), "b": range(80, 84)})
-
-
-@pytest.fixture(scope="module")
-def undisturbed(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    there = place(tmp_path_factory.mktemp("undisturbed"))
-    nursery.run(command, there)
-    return there.results()
 
 
 @pytest.fixture

@@ -57,13 +57,6 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     return command_over(tmp_path_factory.mktemp("source"), {"a": range(1, 6)})
 
 
-@pytest.fixture(scope="module")
-def undisturbed(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    there = place(tmp_path_factory.mktemp("undisturbed"))
-    nursery.run(command, there)
-    return there.results()
-
-
 @pytest.mark.parametrize("fault", [marked(name, fault) for name, fault in POINTS.items()])
 def test_a_run_killed_when_and_started_again_ends_as_if_undisturbed(
     nursery: Nursery, command: tuple[str, ...], undisturbed: Results, tmp_path: Path, fault: Fault

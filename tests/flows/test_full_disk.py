@@ -22,7 +22,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def undisturbed_place(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Place:
     there = place(tmp_path_factory.mktemp("undisturbed"))
     nursery.run(command, there)
     return there
@@ -52,11 +52,11 @@ def test_a_full_disk_of_exports_fails_what_does_not_fit_and_the_rest_follows_whe
     *,
     nursery: Nursery,
     command: tuple[str, ...],
-    undisturbed: Place,
+    undisturbed_place: Place,
     tmp_path: Path,
     small_disk: Callable[[Path, int], SmallDisk],
 ):
-    there, expected = place(tmp_path), undisturbed.results()
+    there, expected = place(tmp_path), undisturbed_place.results()
     of_b = {name: data for name, data in expected.files.items() if "/b/" in name}
     out = there.storage / "exports"
     disk = small_disk(out, size_of(expected.files) - size_of(of_b) // 2)
@@ -81,15 +81,16 @@ def test_a_full_disk_of_exports_fails_what_does_not_fit_and_the_rest_follows_whe
     assert there.count("SELECT count(*) FROM pair") == len(expected.rows)
 
 
+@pytest.mark.production
 def test_a_full_disk_of_chunks_keeps_those_that_are_done(
     *,
     nursery: Nursery,
     command: tuple[str, ...],
-    undisturbed: Place,
+    undisturbed_place: Place,
     tmp_path: Path,
     small_disk: Callable[[Path, int], SmallDisk],
 ):
-    there, chunks = place(tmp_path), files_of(undisturbed.storage / "chunks")
+    there, chunks = place(tmp_path), files_of(undisturbed_place.storage / "chunks")
     disk = small_disk(there.storage / "chunks", size_of(chunks) // 2)
 
     full = nursery.run(command, there, disk.entered)
@@ -106,5 +107,5 @@ def test_a_full_disk_of_chunks_keeps_those_that_are_done(
     assert written.items() <= chunks.items()
     assert len(written) == ledgered
     assert again.summary["failed"] == []
-    assert there.results() == undisturbed.results()
+    assert there.results() == undisturbed_place.results()
     assert json.loads(checked.out)["problems"] == []

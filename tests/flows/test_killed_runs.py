@@ -69,7 +69,9 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def undisturbed_run(
+    command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
     there = place(tmp_path_factory.mktemp("undisturbed"))
     started_at = time.monotonic()
     nursery.run(command, there)
@@ -98,7 +100,7 @@ def chunks_by_attempt(there: Place) -> set[tuple[str, int]]:
 
 
 def test_a_command_killed_half_way_is_gone_on_with_by_the_next(
-    nursery: Nursery, command: tuple[str, ...], undisturbed: Undisturbed, tmp_path: Path
+    nursery: Nursery, command: tuple[str, ...], undisturbed_run: Undisturbed, tmp_path: Path
 ):
     there = place(tmp_path)
     with started(command, environment(there.storage, own_server=True)) as process:
@@ -111,29 +113,29 @@ def test_a_command_killed_half_way_is_gone_on_with_by_the_next(
     assert 0 < len(survived) < 14
     assert again.exit_code == 0
     assert survived <= chunks_by_attempt(there)
-    assert there.results() == undisturbed.results
+    assert there.results() == undisturbed_run.results
     assert there.flaws() == []
 
 
 @pytest.mark.parametrize("new_place", ["sqlite"], indirect=True)
 def test_five_random_kills_lose_and_double_nothing(
-    nursery: Nursery, command: tuple[str, ...], undisturbed: Undisturbed, new_place: Callable[[], Place]
+    nursery: Nursery, command: tuple[str, ...], undisturbed_run: Undisturbed, new_place: Callable[[], Place]
 ):
-    kills = Kills(nursery, command, 5, 0.6 * undisturbed.seconds)
+    kills = Kills(nursery, command, 5, 0.6 * undisturbed_run.seconds)
 
     for there in kills.over(new_place):
-        assert there.results() == undisturbed.results, kills
+        assert there.results() == undisturbed_run.results, kills
         assert there.flaws() == [], kills
 
 
 @pytest.mark.production
 def test_random_kills_lose_and_double_nothing(
-    nursery: Nursery, command: tuple[str, ...], undisturbed: Undisturbed, new_place: Callable[[], Place]
+    nursery: Nursery, command: tuple[str, ...], undisturbed_run: Undisturbed, new_place: Callable[[], Place]
 ):
-    kills = Kills(nursery, command, 25, 0.6 * undisturbed.seconds)
+    kills = Kills(nursery, command, 25, 0.6 * undisturbed_run.seconds)
 
     for there in kills.over(new_place):
-        assert there.results() == undisturbed.results, kills
+        assert there.results() == undisturbed_run.results, kills
         assert there.flaws() == [], kills
 
     assert len({chunks for chunks, _ in kills.landed}) >= 5, kills

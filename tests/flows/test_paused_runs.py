@@ -23,13 +23,6 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     return command_over(tmp_path_factory.mktemp("source"), {"a": range(1, 6)})
 
 
-@pytest.fixture(scope="module")
-def undisturbed(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    there = place(tmp_path_factory.mktemp("undisturbed"))
-    nursery.run(command, there)
-    return there.results()
-
-
 def lease_is_over(there: Place) -> bool:
     with there.store() as store, store.connect() as connection:
         lease_until = connection.execute(select(partition.c.lease_until)).scalar_one()
@@ -39,7 +32,7 @@ def lease_is_over(there: Place) -> bool:
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param(Fault("tasks.threshold.decide", stop), id="with all chunks scored"),
+        pytest.param(Fault("tasks.threshold.decide", stop), id="with all chunks scored", marks=pytest.mark.production),
         pytest.param(Fault("tasks.export.commit_attempt", stop), id="right before its commit"),
     ],
 )

@@ -25,13 +25,6 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     return command_over(tmp_path_factory.mktemp("source"), {"a": range(20), "b": range(80, 84)})
 
 
-@pytest.fixture(scope="module")
-def undisturbed(command: tuple[str, ...], nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    there = place(tmp_path_factory.mktemp("undisturbed"))
-    nursery.run(command, there)
-    return there.results()
-
-
 @pytest.mark.parametrize(
     ("act", "exit_code", "name"), [(terminate, 143, "SIGTERM"), (interrupt, 130, "SIGINT")], ids=["SIGTERM", "Ctrl-C"]
 )
@@ -69,7 +62,7 @@ def test_a_stopped_run_ends_its_chunk_marks_its_attempt_and_says_so_in_one_line(
         pytest.param("tasks.attempt.begin_attempt", marks=pytest.mark.production),
         pytest.param("tasks.ingest.write_pairs", marks=pytest.mark.production),
         pytest.param("tasks.threshold.decide", marks=pytest.mark.production),
-        "tasks.export.commit_attempt",
+        pytest.param("tasks.export.commit_attempt", marks=pytest.mark.production),
         pytest.param("tasks.finish.rebuild_manifest", marks=pytest.mark.production),
     ],
 )
@@ -89,7 +82,10 @@ def test_sigterm_at_any_stage_ends_in_one_line_and_the_same_command_goes_on(
     assert there.flaws() == []
 
 
-@pytest.mark.parametrize("act", [terminate, interrupt], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize(
+    "act",
+    [pytest.param(terminate, id="SIGTERM"), pytest.param(interrupt, id="Ctrl-C", marks=pytest.mark.production)],
+)
 def test_a_second_signal_changes_nothing(nursery: Nursery, command: tuple[str, ...], tmp_path: Path, act: Act):
     there = place(tmp_path)
     twice = [Fault("tasks.score.record_chunk", act, call=2), Fault("tasks.attempt.remove_scratch", act)]
