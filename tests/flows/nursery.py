@@ -94,7 +94,13 @@ class Nursery:
         deadline = time.monotonic() + DEADLINE_S
         while not holds():
             assert time.monotonic() < deadline, f"still not so after {DEADLINE_S} s"
-            assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE, self.end_of(pid)
+            assert not has_ended(pid), self.end_of(pid)
+            time.sleep(POLL_S)
+
+    def wait(self, pid: int, seconds: float) -> None:
+        """Wait for some time, or until a command has ended."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not has_ended(pid):
             time.sleep(POLL_S)
 
     def end_of(self, pid: int) -> Ended:
@@ -125,6 +131,11 @@ class Nursery:
     def kill_all(self) -> None:
         for pid in self._outputs:
             os.kill(pid, signal.SIGKILL)
+
+
+def has_ended(pid: int) -> bool:
+    """Say whether a command has ended; the nursery still knows how."""
+    return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
 
 
 @contextmanager
