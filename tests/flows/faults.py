@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -90,18 +90,6 @@ class Fault:
             return result
 
         return faulty
-
-
-@dataclass(frozen=True)
-class ShortLease:
-    """Leases of `lease_s`, renewed every third of that."""
-
-    lease_s: float
-
-    def install(self) -> None:
-        attempt = import_module("tasks.attempt")
-        attempt.AttemptRequest = partial(attempt.AttemptRequest, lease_s=self.lease_s)  # type: ignore[attr-defined]
-        attempt.keep_lease = partial(attempt.keep_lease, every_s=self.lease_s / 3)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
