@@ -44,6 +44,7 @@ def test_a_run_goes_on_when_the_database_is_back_within_seconds(
     assert there.count("SELECT count(*) FROM attempt") == 2
 
 
+@pytest.mark.production
 def test_a_run_fails_in_one_line_when_the_database_stays_away_and_the_next_one_completes(
     nursery: Nursery, command: tuple[str, ...], undisturbed: Results, there: Place, postgresql: PostgreSQL
 ):

@@ -36,9 +36,7 @@ POINTS = {
 }
 
 ALWAYS = {
-    "a partition is claimed",
     "a chunk's file is half written",
-    "a chunk's file is there but not in the ledger",
     "a file of the export is half written",
     "the commit has written all its rows",
     "it is committed",

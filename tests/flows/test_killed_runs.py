@@ -109,7 +109,7 @@ def test_a_command_killed_half_way_is_gone_on_with_by_the_next(
     nursery: Nursery, command: tuple[str, ...], undisturbed_run: Undisturbed, tmp_path: Path
 ):
     there = place(tmp_path)
-    with started(command, environment(there.storage, own_server=True)) as process:
+    with started(command, environment(there.storage, own_server=False)) as process:
         wait_until("a chunk is in the ledger", lambda: there.count(CHUNKS), DEADLINE_S)
         kill(process)
     survived = chunks_by_attempt(there)
