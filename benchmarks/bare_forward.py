@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.derived import derived_pairs
-from pairsift.config import PreprocessConfig, ScoreConfig
-from pairsift.core.preprocessing import prepare
-from pairsift.core.records import Cleaner
+from benchmarks.sample_pictures import prepare
+from pairsift.config import ScoreConfig
 from pairsift.models.conse import Conse
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder
@@ -57,10 +56,7 @@ def bare_cost(config: ScoreConfig) -> BareCost:
 
 def prepared_pairs() -> tuple[NDArray[np.uint8], list[str]]:
     """Give the pixels and captions that the flow's encoder would get."""
-    prepared = [
-        prepare(image, caption.encode(), PreprocessConfig(), Cleaner.DEFAULT)
-        for _, image, caption in derived_pairs(PAIRS)
-    ]
+    prepared = prepare(derived_pairs(PAIRS))
     pixels = np.stack([pair.pixels for pair in prepared if pair.pixels is not None])
     return pixels, [pair.caption for pair in prepared if pair.caption is not None]
 
@@ -81,7 +77,7 @@ def cheapest(work: Callable[[], object]) -> float:
 def see(encoder: Conse, pixels: NDArray[np.uint8], batch_size: int) -> None:
     """Classify the pictures: body and head, nothing else."""
     for start in range(0, len(pixels), batch_size):
-        encoder.classifier.logits(encoder.classifier.features(pixels[start : start + batch_size]))
+        encoder.classifier.logits(encoder.classifier.features(torch.from_numpy(pixels[start : start + batch_size])))
 
 
 @torch.inference_mode()

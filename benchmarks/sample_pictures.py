@@ -2,19 +2,22 @@
 
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pairsift.config import PreprocessConfig, ScoreConfig
+from pairsift.core.images import SQUARE, Fit
 from pairsift.core.measuring import encodable_caption
-from pairsift.core.preprocessing import Prepared, prepare
-from pairsift.core.records import Cleaner
+from pairsift.core.preprocessing import Prepared, prepare_pairs
+from pairsift.core.records import Cleaner, IngestedPair
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder
+from pairsift.models.pictures import fit_picture
 from pairsift.models.scores import Encoder, Scores
 
 SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sample"
@@ -48,7 +51,19 @@ def read_honest_pairs() -> list[HonestPair]:
 
 def _read_pair(key: str, kind: str, caption: str) -> HonestPair:
     (path,) = (path for path in (SAMPLE / "folder").glob(f"{key}.*") if path.suffix != ".txt")
-    return HonestPair(key, kind, prepare(path.read_bytes(), caption.encode(), PreprocessConfig(), Cleaner.DEFAULT))
+    (prepared,) = prepare([(key, path.read_bytes(), caption)])
+    return HonestPair(key, kind, prepared)
+
+
+def prepare(pairs: Iterable[tuple[str, bytes, str]], fit: Fit = SQUARE) -> list[Prepared]:
+    """Prepare (key, image, caption) pairs, all of different pictures, as a run does by default."""
+    ingested: list[IngestedPair] = []
+    images: dict[str, bytes] = {}
+    for key, image, caption in pairs:
+        ingested.append(IngestedPair(len(ingested), key, key, None, key, caption.encode()))
+        images[key] = image
+    fitted = partial(fit_picture, fit=fit)
+    return list(prepare_pairs(ingested, lambda pair: images[pair.key], PreprocessConfig(), Cleaner.DEFAULT, fitted))
 
 
 def encode(pairs: Sequence[HonestPair], config: ScoreConfig) -> Encoded:

@@ -70,7 +70,10 @@ class ScoreConfig(Model):
     """Which models measure, and on what."""
 
     encoder: str = Field(
-        default="conse", description="Encoder that makes images and captions comparable; conse is the only one so far."
+        default="conse",
+        description="Encoder that makes images and captions comparable: conse, or any model of open_clip as "
+        "open_clip:MODEL:TAG, open_clip:MODEL:PATH of a checkpoint, open_clip:FOLDER or "
+        "open_clip:hf-hub:ORGANISATION/NAME, such as open_clip:ViT-B-32:laion2b_s34b_b79k.",
     )
     classifier: str = Field(
         default="efficientnet_lite0",
@@ -86,8 +89,20 @@ class ScoreConfig(Model):
         description="auto, cpu, cuda or cuda:N; auto takes CUDA if there is one where the run itself is executed. "
         "Name it where the workers have other hardware.",
     )
-    dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="auto takes bfloat16 where the processor is faster in it, else float32."
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto",
+        description="auto takes bfloat16 where the processor is faster in it, else float32; float16 is for CUDA "
+        "devices without bfloat16.",
+    )
+    compile: bool = Field(
+        default=False,
+        description="Compile the towers of an open_clip model by torch.compile: a minute or more at the start of every "
+        "process, faster passes after it; a different rounding, so that pairs are scored anew.",
+    )
+    baseline: Literal["auto", "on"] = Field(
+        default="auto",
+        description="When the baseline.* signals are measured: auto does with conse, whose own classifier they come "
+        "from, and not with an open_clip model, where they cost one more network.",
     )
     baseline_input: Literal["shared", "published"] = Field(
         default="shared",
@@ -96,7 +111,9 @@ class ScoreConfig(Model):
     )
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
         default="auto",
-        description="Images per forward pass; auto takes 4 (float32) or 8 (bfloat16) on a CPU, 256 on CUDA.",
+        description="Images per forward pass; on a CPU auto takes 4 (float32) or 8 (bfloat16) with conse and 16 with "
+        "an open_clip model; on CUDA 256 with conse, and with an open_clip model as many as pay and fit the device's "
+        "memory, halved when they no longer do.",
     )
 
 

@@ -23,14 +23,14 @@ from pairsift.adapters.store.registry import (
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
-from pairsift.config import DispatchConfig, PartitionJob, RunRequest
+from pairsift.config import DispatchConfig, PartitionJob, RunRequest, ScoreConfig
 from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
 from pairsift.core.policy import Policy, nearest
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
-from pairsift.models.encoder import model_cards, score_fingerprint
+from pairsift.models.encoder import left_out, model_cards, score_fingerprint
 from pairsift.settings import Settings
 from tasks.references import RunPlan
 from tasks.retrying import STAGE
@@ -79,6 +79,7 @@ def plan_run(request: RunRequest) -> RunPlan:
 def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
     """Resolve everything that is the same for all partitions of a run; a partition's own is filled in later."""
     score = resolve(request.config.score, elsewhere=request.config.dispatch.work_pool is not None)
+    require_signals(policy, score)
     config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()})
     scored = score_fingerprint(config.score, config.preprocess, policy.cleaner)
     return PartitionJob(
@@ -94,6 +95,16 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         models={card.name: card.fingerprint for card in model_cards(config.score)},
         run_id=str(flow_run.id),
     )
+
+
+def require_signals(policy: Policy, score: ScoreConfig) -> None:
+    """Refuse (ConfigError) a policy that goes by signals which the encoder does not measure."""
+    lacking = sorted(policy.signals & left_out(score))
+    if lacking:
+        raise ConfigError(
+            f"policy {policy.name!r} goes by {', '.join(lacking)}, which {score.encoder} does not measure by itself: "
+            "set score.baseline to on"
+        )
 
 
 def open_decisions(dataset_id: int, policy: Policy, job: PartitionJob) -> int:

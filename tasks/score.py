@@ -41,9 +41,12 @@ def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:
     """Run the encoder over a chunk and join its signals with those of preprocessing."""
-    captions = [encodable_caption(*pair) for pair in zip(prepared.captions, prepared.measurements, strict=True)]
+    encoder = load_encoder(config)
+    captions = prepared.captions
+    if encoder.english_only:
+        captions = [encodable_caption(*pair) for pair in zip(captions, prepared.measurements, strict=True)]
     with nullcontext() if config.device == "cpu" else _device_is_free:
-        scores = load_encoder(config).score(prepared.pixels, prepared.image_rows, captions)
+        scores = encoder.score(prepared.pixels, prepared.image_of, captions)
     table = merge(prepared.measurements, {name: values.tolist() for name, values in scores.signals.items()})
     return ChunkData(
         uids=prepared.uids,

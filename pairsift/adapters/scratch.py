@@ -15,20 +15,22 @@ from numpy.typing import NDArray
 from pairsift.adapters.durable import needing_room
 from pairsift.core.calibration import CalibrationSummary
 from pairsift.core.deciding import Decision, PartitionDecision
-from pairsift.core.images import ENCODER_SIDE_PX
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Measurement, Reason, Verdict
 
-PIXELS_SHAPE = (ENCODER_SIDE_PX, ENCODER_SIDE_PX, 3)
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedPairs:
-    """A chunk's n prepared pairs; `pixels` (m, 224, 224, 3) of the readable images, `image_rows` (m,) their pairs."""
+    """A chunk's n prepared pairs.
+
+    `pixels` (m, h, w, 3) are of the different readable pictures, `image_of` (n,) says which is a pair's, −1 for none.
+    """
 
     uids: list[str]
     pixels: NDArray[np.uint8]
-    image_rows: NDArray[np.int64]
+    image_of: NDArray[np.int64]
     captions: list[str | None]
     measurements: list[Measurement]
 
@@ -56,22 +58,22 @@ def remove_scratch(scratch: Path, partition_id: int, fence: int) -> None:
         partition.rmdir()
 
 
-def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[tuple[str, Prepared]], count: int) -> None:
-    """Write a chunk of `count` prepared pairs, each with its uid; one pair is in memory at a time.
+def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[Prepared], count: int, shape: Shape) -> None:
+    """Write a chunk of `count` prepared pairs, their pictures of one shape; one pair is in memory at a time.
 
     The pixels are written, not mapped: on a full disk that is an error, and in mapped memory the end of the process.
     """
     rows: list[dict[str, object]] = []
     with needing_room(pixels), pixels.open("wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *PIXELS_SHAPE)}
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
         np.lib.format.write_array_header_1_0(file, header)
-        end = file.tell() + count * math.prod(PIXELS_SHAPE)
-        for uid, pair in prepared:
+        end = file.tell() + count * math.prod(shape)
+        for pair in prepared:
             if pair.pixels is not None:
                 file.write(pair.pixels.tobytes())
             measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
-            rows.append({"uid": uid, "image": pair.pixels is not None, "caption": pair.caption, **measured})
-        file.truncate(end)  # the unreadable images' rows, behind all others, take no room
+            rows.append({"uid": pair.uid, "image": pair.image, "caption": pair.caption, **measured})
+        file.truncate(end)  # the rows that no picture fills, behind all others, take no room
     with needing_room(measurements):
         measurements.write_text(json.dumps(rows), encoding="utf-8")
 
@@ -79,11 +81,11 @@ def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[tuple[st
 def read_prepared(pixels: Path, measurements: Path) -> PreparedPairs:
     """Read a chunk of prepared pairs; the pixels stay on disk until they are used."""
     rows = json.loads(measurements.read_text(encoding="utf-8"))
-    image_rows = np.array([i for i, row in enumerate(rows) if row["image"]], np.int64)
+    image_of = np.array([-1 if row["image"] is None else row["image"] for row in rows], np.int64)
     return PreparedPairs(
         uids=[row["uid"] for row in rows],
-        pixels=np.load(pixels, mmap_mode="r")[: len(image_rows)],
-        image_rows=image_rows,
+        pixels=np.load(pixels, mmap_mode="r")[: image_of.max(initial=-1) + 1],
+        image_of=image_of,
         captions=[row["caption"] for row in rows],
         measurements=[_measurement(row["values"], row["unmeasurable"]) for row in rows],
     )

@@ -1,7 +1,9 @@
-"""Images: bytes to RGB pixels or a reason, enhancement, and the encoder's square."""
+"""Images: bytes to RGB pixels or a reason, enhancement, and how an encoder takes a picture."""
 
 import io
 import struct
+from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,8 +15,29 @@ from pairsift.config import EnhanceConfig, PreprocessConfig
 from pairsift.core.image_files import find_damage, image_format
 from pairsift.core.records import Reason
 
-ENCODER_SIDE_PX = 224
-"""Side of the square that encoders get."""
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How an encoder takes a picture: `height` × `width` px, reached by a `mode` and a resampling `kernel`.
+
+    `squeeze` changes the aspect ratio; `crop` scales the picture until it covers the size and takes its centre; `pad`
+    scales it until it fits, and fills the rest with the grey level `fill`.
+    """
+
+    height: int
+    width: int
+    mode: Literal["squeeze", "crop", "pad"]
+    kernel: Literal["area", "bicubic", "bilinear"]
+    fill: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one picture's pixels."""
+        return (self.height, self.width, 3)
+
+
+SQUARE = Fit(224, 224, "squeeze", "area")
+"""What ImageNet classifiers get. The aspect ratio is not kept: for the default encoder that is as good as padding."""
 
 _DAMAGE = (
     OSError,  # truncated or broken data: most of Pillow's errors, UnidentifiedImageError among them
@@ -64,14 +87,6 @@ def decode_image(data: bytes | None, config: PreprocessConfig) -> NDArray[np.uin
         return Reason.IMAGE_TOO_MANY_PIXELS  # Pillow's own limit, where the config's is higher still
     except _DAMAGE:
         return Reason.IMAGE_CORRUPT
-
-
-def encoder_pixels(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Squeeze a picture into the encoder's square: (h, w, 3) to (224, 224, 3) uint8, without aliasing.
-
-    The aspect ratio is not kept: for the default encoder that is as good as padding.
-    """
-    return resize(rgb, (ENCODER_SIDE_PX, ENCODER_SIDE_PX))
 
 
 def resize(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pairsift.core.captions import readable_in_english
 from pairsift.core.records import Measurement, Reason, SignalValue
-from pairsift.core.signals import IMAGE_SIGNALS, MODEL_SIGNALS, SIGNALS, TEXT_SIGNALS
+from pairsift.core.signals import IMAGE_SIGNALS, SIGNALS, TEXT_SIGNALS
 
 NEEDS_IMAGE = frozenset({"pair.alignment", "baseline.image_quality", "baseline.pair_quality"})
 NEEDS_CAPTION = frozenset({"pair.alignment", "baseline.text_quality", "baseline.pair_quality"})
@@ -21,7 +21,7 @@ class SignalTable:
 
 
 def encodable_caption(caption: str | None, measured: Measurement) -> str | None:
-    """Return the caption if an English-only encoder may measure it, else None."""
+    """Return the caption if an encoder that knows only English may measure it, else None."""
     if caption is None:
         return None
     language = measured.values["text.language"]
@@ -35,8 +35,11 @@ def encodable_caption(caption: str | None, measured: Measurement) -> str | None:
 
 
 def merge(measured: Sequence[Measurement], modelled: Mapping[str, Sequence[float]]) -> SignalTable:
-    """Add an encoder's signals (n values each, NaN where absent) to the n measurements of preprocessing."""
-    rows = [_merge_pair(pair, {name: modelled[name][i] for name in MODEL_SIGNALS}) for i, pair in enumerate(measured)]
+    """Add an encoder's signals (n values each, NaN where absent) to the n measurements of preprocessing.
+
+    A signal that the encoder does not measure at all does not apply to any pair.
+    """
+    rows = [_merge_pair(pair, {name: modelled[name][i] for name in modelled}) for i, pair in enumerate(measured)]
     columns = {signal.name: [row.values.get(signal.name) for row in rows] for signal in SIGNALS}
     return SignalTable(columns, [row.unmeasurable for row in rows])
 

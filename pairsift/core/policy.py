@@ -212,6 +212,12 @@ class Policy(PolicyModel):
         return fingerprint(content)
 
     @property
+    def signals(self) -> frozenset[str]:
+        """The signals it goes by."""
+        conditions = [condition for rule in self.rules for condition in (rule, *rule.unless)]
+        return frozenset({self.select.signal, *(condition.signal for condition in conditions)})
+
+    @property
     def calibration_rule(self) -> str:
         """How the reference set is chosen and pairs are calibrated; part of the decision fingerprint."""
         return CALIBRATION_RULE

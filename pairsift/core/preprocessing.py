@@ -1,6 +1,6 @@
 """From the bytes of a pair to what the encoders take, and to the signals that need no model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,43 +10,77 @@ from pairsift.config import PreprocessConfig
 from pairsift.core.caption_signals import text_signals
 from pairsift.core.captions import clean_caption, read_caption
 from pairsift.core.image_signals import image_signals
-from pairsift.core.images import decode_image, encoder_pixels, enhance
-from pairsift.core.records import Cleaner, Measurement, Reason
+from pairsift.core.images import decode_image, enhance
+from pairsift.core.records import Cleaner, IngestedPair, Measurement, Reason
 from pairsift.core.signals import IMAGE_SIGNALS, TEXT_SIGNALS
+
+Pixels = NDArray[np.uint8]
+FitPicture = Callable[[Pixels], Pixels]
+"""Brings an RGB picture (h, w, 3) uint8 to the size that an encoder takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedImage:
+    """A picture as an encoder takes it, RGB uint8, and its image.* signals; no pixels where it cannot be read."""
+
+    pixels: Pixels | None
+    measurement: Measurement
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A pair ready to be scored: (224, 224, 3) uint8 RGB pixels, the cleaned caption, its image.* and text.* signals.
+    """A pair ready to be scored: the place of its picture among its chunk's, the cleaned caption, and its signals.
 
-    None where that side of the pair cannot be read; the measurement then says why.
+    `image` and `caption` are None where that side of the pair cannot be read; the measurement then says why. `pixels`
+    are there for the first pair of each different picture only.
     """
 
-    pixels: NDArray[np.uint8] | None
+    uid: str
+    image: int | None
+    pixels: Pixels | None
     caption: str | None
     measurement: Measurement
 
 
-def prepare(image: bytes | None, caption: bytes | None, config: PreprocessConfig, cleaner: Cleaner) -> Prepared:
-    """Decode, clean and measure one pair; bytes that cannot be read are an outcome, never an error.
+def prepare_pairs(
+    pairs: Iterable[IngestedPair],
+    read: Callable[[IngestedPair], bytes | None],
+    config: PreprocessConfig,
+    cleaner: Cleaner,
+    fit: FitPicture,
+) -> Iterator[Prepared]:
+    """Prepare pairs whose images `read` fetches; each different picture is fetched and decoded once.
+
+    Bytes that cannot be read are an outcome, never an error.
+    """
+    seen: dict[str | None, tuple[int | None, Measurement]] = {}
+    pictures = 0
+    for pair in pairs:
+        pixels = None
+        if pair.image_sha256 not in seen:
+            image = prepare_image(read(pair), config, fit)
+            pixels = image.pixels
+            seen[pair.image_sha256] = (None if pixels is None else pictures, image.measurement)
+            pictures += pixels is not None
+        place, measured = seen[pair.image_sha256]
+        caption, counted = prepare_caption(pair.raw_caption, config, cleaner)
+        yield Prepared(pair.uid, place, pixels, caption, _both(measured, counted))
+
+
+def prepare_image(data: bytes | None, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:
+    """Decode a picture, measure it and bring it to the encoder's size.
 
     Enhancement changes the encoder's pixels only (after they are scaled, so that its cost does not grow with the
     picture): the signals measure the picture as it came.
     """
-    pixels, seen = _prepare_image(image, config)
-    cleaned, read = _prepare_caption(caption, config, cleaner)
-    measurement = Measurement({**seen.values, **read.values}, {**seen.unmeasurable, **read.unmeasurable})
-    return Prepared(pixels, cleaned, measurement)
-
-
-def _prepare_image(data: bytes | None, config: PreprocessConfig) -> tuple[NDArray[np.uint8] | None, Measurement]:
     rgb = decode_image(data, config)
     if isinstance(rgb, Reason):
-        return None, _unmeasurable(IMAGE_SIGNALS, rgb)
-    return enhance(encoder_pixels(rgb), config.enhance), Measurement(image_signals(rgb))
+        return PreparedImage(None, _unmeasurable(IMAGE_SIGNALS, rgb))
+    return PreparedImage(enhance(fit(rgb), config.enhance), Measurement(image_signals(rgb)))
 
 
-def _prepare_caption(data: bytes | None, config: PreprocessConfig, cleaner: Cleaner) -> tuple[str | None, Measurement]:
+def prepare_caption(data: bytes | None, config: PreprocessConfig, cleaner: Cleaner) -> tuple[str | None, Measurement]:
+    """Read a caption, clean it and measure it."""
     raw = read_caption(data, config.max_caption_bytes)
     if isinstance(raw, Reason):
         return None, _unmeasurable(TEXT_SIGNALS, raw)
@@ -54,6 +88,10 @@ def _prepare_caption(data: bytes | None, config: PreprocessConfig, cleaner: Clea
     if not cleaned.strip():
         return None, _unmeasurable(TEXT_SIGNALS, Reason.CAPTION_EMPTY)
     return cleaned, Measurement(text_signals(raw, cleaned))
+
+
+def _both(image: Measurement, caption: Measurement) -> Measurement:
+    return Measurement({**image.values, **caption.values}, {**image.unmeasurable, **caption.unmeasurable})
 
 
 def _unmeasurable(signals: Sequence[str], reason: Reason) -> Measurement:

@@ -51,3 +51,4 @@ BY_NAME: dict[str, Signal] = {signal.name: signal for signal in SIGNALS}
 IMAGE_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("image."))
 TEXT_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("text."))
 MODEL_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith(("pair.", "baseline.")))
+BASELINE_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("baseline."))

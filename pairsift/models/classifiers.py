@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
 import timm
 import torch
 import torchvision
-from numpy.typing import NDArray
 from timm.layers.adaptive_avgmax_pool import SelectAdaptivePool2d
 from torch import nn
 
 from pairsift.core.fingerprint import fingerprint
-from pairsift.core.images import ENCODER_SIDE_PX
+from pairsift.core.images import SQUARE
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.files import digest_file
 from pairsift.models.folding import absorb_padding, fold_norms
@@ -48,12 +46,12 @@ class Classifier:
     dtype: torch.dtype
     classes: int
 
-    def features(self, pixels: NDArray[np.uint8], *, scaled_only: bool = False) -> torch.Tensor:
+    def features(self, pixels: torch.Tensor, *, scaled_only: bool = False) -> torch.Tensor:
         """Return the last feature map (b, c, h, w) of uint8 RGB pixels (b, 224, 224, 3).
 
         With `scaled_only` the network sees pixels of 0–1, as the reference method has it.
         """
-        scaled = torch.from_numpy(pixels).to(self.mean.device).float().div_(255)
+        scaled = pixels.to(self.mean.device).float().div_(255)
         if not scaled_only:
             scaled.sub_(self.mean).div_(self.std)
         # The rows of pixels are already what torch calls channels_last: only the view changes.
@@ -92,9 +90,7 @@ def load_classifier(source: ClassifierSource, device: str, dtype: torch.dtype) -
     """Build a classifier with its weights; ModelUnavailableError if they do not fit or it has no such split."""
     net = _build(source)
     body, head = _split(net)
-    sample = torch.linspace(-1, 1, 3 * ENCODER_SIDE_PX * ENCODER_SIDE_PX).reshape(
-        1, 3, ENCODER_SIDE_PX, ENCODER_SIDE_PX
-    )
+    sample = torch.linspace(-1, 1, 3 * SQUARE.height * SQUARE.width).reshape(1, 3, SQUARE.height, SQUARE.width)
     with torch.inference_mode():
         expected = net(sample)
     # inference_mode would make the folded weights inference tensors, which other threads may not use freely.
@@ -109,7 +105,7 @@ def load_classifier(source: ClassifierSource, device: str, dtype: torch.dtype) -
 
 def _source(name: str, weights: Path, mean: _Colour, std: _Colour) -> ClassifierSource:
     identity = fingerprint(
-        {"name": name, "weights": digest_file(weights), "side": ENCODER_SIDE_PX, "mean": mean, "std": std}
+        {"name": name, "weights": digest_file(weights), "side": SQUARE.height, "mean": mean, "std": std}
     )
     return ClassifierSource(name, weights, mean, std, identity)
 

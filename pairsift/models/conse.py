@@ -3,7 +3,6 @@
 Norouzi et al., 2014, "Zero-shot learning by convex combination of semantic embeddings".
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,13 +14,13 @@ from torch.nn import functional
 from pairsift.config import ScoreConfig
 from pairsift.core.baseline import image_quality, pair_quality, text_quality
 from pairsift.core.fingerprint import fingerprint
-from pairsift.core.images import ENCODER_SIDE_PX
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.class_names import class_sentences
 from pairsift.models.classifiers import Classifier, ClassifierSource, find_classifier, load_classifier
-from pairsift.models.device import torch_dtype
+from pairsift.models.device import backend, torch_dtype
+from pairsift.models.feeding import filled
 from pairsift.models.fusion import HEADS, fuse
-from pairsift.models.scores import ModelCard, Scores, cosine
+from pairsift.models.scores import Floats, ModelCard, Scores, as_scores, rows_by_caption, spread
 from pairsift.models.sentences import (
     SentenceBatch,
     SentenceEncoder,
@@ -33,8 +32,6 @@ from pairsift.models.sentences import (
 NAME = "conse"
 TEMPERATURE = 2.0
 """Divides the logits: 1 gives an AUC of 0.841, 2 of 0.864 on the same draw of photographs."""
-
-_Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class ConseSource:
 class _Sight:
     """What m images say: `vectors` (m, d) float32, `tokens` (m, cells, d) float32, `variances` (m,) float64."""
 
-    vectors: _Floats
+    vectors: Floats
     tokens: torch.Tensor
     variances: NDArray[np.float64]
 
@@ -64,8 +61,8 @@ class _Sight:
 class _Reading:
     """What n captions say, NaN where there is none: `vectors` and `fused` (n, d) float32, `qualities` (n,) float64."""
 
-    vectors: _Floats
-    fused: _Floats
+    vectors: Floats
+    fused: Floats
     qualities: NDArray[np.float64]
 
 
@@ -92,17 +89,23 @@ class Conse:
         """The sentence encoder's dimension."""
         return len(self.centre)
 
+    @property
+    def english_only(self) -> bool:
+        """The sentence encoder and the class names know English."""
+        return True
+
     @torch.inference_mode()
-    def score(self, pixels: NDArray[np.uint8], image_rows: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
+    def score(self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
         """Measure pairs; see `scores.Encoder`."""
-        count = len(captions)
         sight = self._see(pixels)
-        image_of = np.full(count, -1)
-        image_of[image_rows] = np.arange(len(image_rows))
         reading = self._read(captions, sight, image_of)
-        vectors, variances = np.full((count, self.dim), np.nan, np.float32), np.full(count, np.nan)
-        vectors[image_rows], variances[image_rows] = sight.vectors, sight.variances
-        return _scores(vectors, variances, reading)
+        variances = spread(sight.variances, image_of).astype(np.float64)
+        signals = {
+            "baseline.image_quality": variances,
+            "baseline.text_quality": reading.qualities,
+            "baseline.pair_quality": pair_quality(variances, reading.qualities),
+        }
+        return as_scores(spread(sight.vectors, image_of), reading.vectors, reading.fused, signals)
 
     def _see(self, pixels: NDArray[np.uint8]) -> _Sight:
         starts = range(0, len(pixels), self.batch_size)
@@ -118,8 +121,7 @@ class Conse:
     def _see_batch(self, pixels: NDArray[np.uint8]) -> _Sight:
         """Read up to `batch_size` images; the rest of the batch is black, so that its shape is always the same."""
         count = len(pixels)
-        batch = np.zeros((self.batch_size, ENCODER_SIDE_PX, ENCODER_SIDE_PX, 3), np.uint8)
-        batch[:count] = pixels
+        batch = filled(pixels, self.batch_size)
         features = self.classifier.features(batch)
         logits = self.classifier.logits(features)
         measured = logits
@@ -139,7 +141,7 @@ class Conse:
         count = len(captions)
         vectors, qualities = np.full((count, self.dim), np.nan, np.float32), np.full(count, np.nan)
         fused = vectors.copy()
-        texts, rows_of = _rows_by_caption(captions)
+        texts, rows_of = rows_by_caption(captions)
         for batch in self.sentences.encode(texts):
             members = [rows_of[place] for place in batch.captions]
             rows = np.concatenate([np.array(group) for group in members])
@@ -150,9 +152,7 @@ class Conse:
             fused[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
         return _Reading(vectors, fused, qualities)
 
-    def _fuse(
-        self, batch: SentenceBatch, sight: _Sight, slots: NDArray[np.int64], images: NDArray[np.int64]
-    ) -> _Floats:
+    def _fuse(self, batch: SentenceBatch, sight: _Sight, slots: NDArray[np.int64], images: NDArray[np.int64]) -> Floats:
         """Fuse caption `slots[i]` of a batch with image `images[i]`, in passes of the batch's own fixed size."""
         fused = np.empty((len(slots), self.dim), np.float32)
         size = len(batch.valid)
@@ -176,7 +176,7 @@ def find_conse(config: ScoreConfig) -> ConseSource:
         "heads": HEADS,
         "baseline_input": config.baseline_input,
         "dtype": config.dtype,
-        "backend": f"torch-{torch.device(config.device).type}",
+        "backend": backend(config),
     }
     return ConseSource(classifier, sentences, fingerprint(identity))
 
@@ -219,30 +219,3 @@ def _encode_all(sentences: SentenceEncoder, texts: Sequence[str]) -> torch.Tenso
 
 def _centred(vectors: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
     return functional.normalize(vectors - centre, dim=-1)
-
-
-def _rows_by_caption(captions: Sequence[str | None]) -> tuple[list[str], list[list[int]]]:
-    """Return the different captions and, for each, the rows that have it."""
-    rows: defaultdict[str, list[int]] = defaultdict(list)
-    for row, caption in enumerate(captions):
-        if caption is not None:
-            rows[caption].append(row)
-    return list(rows), list(rows.values())
-
-
-def _scores(image: _Floats, variances: NDArray[np.float64], reading: _Reading) -> Scores:
-    stored_image, stored_text = image.astype(np.float16), reading.vectors.astype(np.float16)
-    signals = {
-        "baseline.image_quality": variances,
-        "baseline.text_quality": reading.qualities,
-        "baseline.pair_quality": pair_quality(variances, reading.qualities),
-    }
-    return Scores(
-        stored_image,
-        stored_text,
-        reading.fused.astype(np.float16),
-        {
-            "pair.alignment": cosine(stored_image, stored_text),
-            **{name: values.astype(np.float32) for name, values in signals.items()},
-        },
-    )

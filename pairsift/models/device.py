@@ -1,18 +1,24 @@
 """The device, dtype and batch size that models run with, resolved once and then passed on."""
 
+from typing import Literal
+
 import torch
 
 from pairsift.config import ScoreConfig
 from pairsift.errors import ModelUnavailableError
+from pairsift.models.files import CLIP_PREFIX
 
-CPU_BATCH = {"float32": 4, "bfloat16": 8}
+CPU_BATCH = {"float32": 4, "bfloat16": 8, "float16": 8}
 """Images per pass on a CPU: the largest activation stays under the 32 MiB above which malloc maps fresh pages each
 time. Twice as many cost 6 % more CPU time in bfloat16 and 30 % in float32, in page faults (EfficientNet-Lite0)."""
+CPU_CLIP_BATCH = 16
+"""Images per pass of an open_clip model on a CPU: 8 cost 7 % more (ViT-B/32, float32), 32 save 3 % of a full pass and
+waste as much on the last one of a chunk."""
 CUDA_BATCH = 256
 
 
 def resolve(config: ScoreConfig, *, elsewhere: bool = False) -> ScoreConfig:
-    """Replace every `auto` by what this process has.
+    """Replace every `auto` by what this process has, but a batch size that only the device itself can tell.
 
     With `elsewhere` the models run on other hosts: a CUDA device that is named need not be here, and is taken for one
     that has bfloat16. Raises ModelUnavailableError for a device that is unknown or not there.
@@ -23,18 +29,30 @@ def resolve(config: ScoreConfig, *, elsewhere: bool = False) -> ScoreConfig:
         _require(device)
     pays = (on_cuda and elsewhere) or _bfloat16_pays(device)
     dtype = config.dtype if config.dtype != "auto" else ("bfloat16" if pays else "float32")
-    batch_size = config.batch_size if config.batch_size != "auto" else (CUDA_BATCH if on_cuda else CPU_BATCH[dtype])
+    batch_size = config.batch_size if config.batch_size != "auto" else _batch_size(config, dtype, on_cuda=on_cuda)
     return config.model_copy(update={"device": str(device), "dtype": dtype, "batch_size": batch_size})
 
 
 def torch_dtype(config: ScoreConfig) -> torch.dtype:
     """Return the torch dtype of a resolved config."""
-    return torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.dtype]
+
+
+def backend(config: ScoreConfig) -> str:
+    """Name what computes: it is part of an encoder's identity, since another one rounds otherwise."""
+    return f"torch-{torch.device(config.device).type}"
 
 
 def limit_threads(count: int) -> None:
     """Let one operation use at most `count` CPU threads, in this process."""
     torch.set_num_threads(count)
+
+
+def _batch_size(config: ScoreConfig, dtype: str, *, on_cuda: bool) -> int | Literal["auto"]:
+    """Pictures of a pass; how many of an open_clip model's fit and pay on CUDA is found on the device itself."""
+    if config.encoder.startswith(CLIP_PREFIX):
+        return "auto" if on_cuda else CPU_CLIP_BATCH
+    return CUDA_BATCH if on_cuda else CPU_BATCH[dtype]
 
 
 def _resolve_device(name: str) -> torch.device:

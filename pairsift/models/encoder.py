@@ -4,10 +4,16 @@ from threading import Lock
 
 from pairsift.config import PreprocessConfig, ScoreConfig
 from pairsift.core.fingerprint import SCORING_VERSION, fingerprint
+from pairsift.core.images import SQUARE, Fit
 from pairsift.core.records import Cleaner
+from pairsift.core.signals import BASELINE_SIGNALS
 from pairsift.errors import ModelUnavailableError
-from pairsift.models.conse import NAME, ConseSource, find_conse, load_conse
+from pairsift.models import conse
+from pairsift.models.checkpoints import find_clip
+from pairsift.models.clip_loading import ClipModels, find_clip_models, load_clip
+from pairsift.models.conse import ConseSource, find_conse, load_conse
 from pairsift.models.device import resolve
+from pairsift.models.files import CLIP_PREFIX
 from pairsift.models.scores import Encoder, ModelCard
 
 _loaded: dict[ScoreConfig, Encoder] = {}
@@ -22,7 +28,10 @@ def load_encoder(config: ScoreConfig) -> Encoder:
     resolved = resolve(config)
     with _loading:
         if resolved not in _loaded:
-            _loaded[resolved] = load_conse(_find(resolved), resolved)
+            found = _find(resolved)
+            _loaded[resolved] = (
+                load_clip(found, resolved) if isinstance(found, ClipModels) else load_conse(found, resolved)
+            )
         return _loaded[resolved]
 
 
@@ -30,6 +39,17 @@ def model_cards(config: ScoreConfig) -> tuple[ModelCard, ...]:
     """Name the encoder and its parts with their fingerprints, for the ledger; builds no net."""
     source = _find(resolve(config))
     return (ModelCard(config.encoder, source.fingerprint), *source.cards)
+
+
+def picture_fit(config: ScoreConfig) -> Fit:
+    """Tell how the encoder of a config takes pictures; builds no net."""
+    return find_clip(config.encoder).fit if config.encoder.startswith(CLIP_PREFIX) else SQUARE
+
+
+def left_out(config: ScoreConfig) -> frozenset[str]:
+    """Name the signals that the encoder of a config does not measure."""
+    measured = config.baseline == "on" or not config.encoder.startswith(CLIP_PREFIX)
+    return frozenset() if measured else frozenset(BASELINE_SIGNALS)
 
 
 def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner: Cleaner) -> str:
@@ -47,7 +67,11 @@ def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner
     )
 
 
-def _find(config: ScoreConfig) -> ConseSource:
-    if config.encoder != NAME:
-        raise ModelUnavailableError(f"encoder {config.encoder!r} is unknown: use {NAME}")
-    return find_conse(config)
+def _find(config: ScoreConfig) -> ConseSource | ClipModels:
+    if config.encoder == conse.NAME:
+        return find_conse(config)
+    if not config.encoder.startswith(CLIP_PREFIX):
+        raise ModelUnavailableError(
+            f"encoder {config.encoder!r} is unknown: use {conse.NAME} or {CLIP_PREFIX}MODEL:TAG-OR-PATH"
+        )
+    return find_clip_models(config)

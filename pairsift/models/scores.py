@@ -1,11 +1,14 @@
 """What an encoder returns, and the protocol every encoder follows."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Scores:
     """What an encoder measured of n pairs; a row is NaN where its input is absent.
 
     The embeddings are (n, d) float16 rows of unit length; `signals` holds one (n,) float32 array for each of
-    `core.signals.MODEL_SIGNALS`.
+    `core.signals.MODEL_SIGNALS` that the encoder measures.
     """
 
     image_embedding: NDArray[np.float16]
@@ -49,13 +52,47 @@ class Encoder(Protocol):
     def dim(self) -> int:
         """The length d of its embeddings."""
 
-    def score(self, pixels: NDArray[np.uint8], image_rows: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
+    @property
+    def english_only(self) -> bool:
+        """Whether captions in other languages are unmeasurable."""
+
+    def score(self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
         """Measure `len(captions)` pairs.
 
-        `pixels` is (m, 224, 224, 3) RGB, of the readable images only; `image_rows` (m,) says which pair each
-        belongs to.
-        A caption is None where there is none, or none that the encoder may read (an unsupported language).
+        `pixels` is (m, h, w, 3) RGB as the encoder takes pictures, each different one once; `image_of` (n,) says which
+        is a pair's, −1 for none. A caption is None where there is none, or none that the encoder may read (an
+        unsupported language).
         """
+
+
+def rows_by_caption(captions: Sequence[str | None]) -> tuple[list[str], list[list[int]]]:
+    """Return the different captions and, for each, the rows that have it."""
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for row, caption in enumerate(captions):
+        if caption is not None:
+            rows[caption].append(row)
+    return list(rows), list(rows.values())
+
+
+def spread(values: NDArray[np.floating], places: NDArray[np.int64]) -> NDArray[np.floating]:
+    """Give each of n rows the value at its place (n,) among m, NaN where it has none (−1)."""
+    spread_out = np.full((len(places), *values.shape[1:]), np.nan, values.dtype)
+    spread_out[places >= 0] = values[places[places >= 0]]
+    return spread_out
+
+
+def as_scores(image: Floats, text: Floats, fused: Floats, signals: Mapping[str, NDArray[np.floating]]) -> Scores:
+    """Put together what was measured of n pairs, with their alignment, from embeddings (n, d) of unit length."""
+    stored_image, stored_text = image.astype(np.float16), text.astype(np.float16)
+    return Scores(
+        stored_image,
+        stored_text,
+        fused.astype(np.float16),
+        {
+            "pair.alignment": cosine(stored_image, stored_text),
+            **{name: values.astype(np.float32) for name, values in signals.items()},
+        },
+    )
 
 
 def cosine(left: NDArray[np.float16], right: NDArray[np.float16]) -> NDArray[np.float32]:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from pairsift.adapters.scratch import (
-    PIXELS_SHAPE,
     read_prepared,
     remove_prepared,
     remove_scratch,
@@ -14,8 +13,10 @@ from pairsift.adapters.scratch import (
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Measurement, Reason
 
-BROKEN = Prepared(None, None, Measurement(unmeasurable={"image.width": Reason.IMAGE_CORRUPT}))
-GREY = Prepared(np.full(PIXELS_SHAPE, 128, np.uint8), "a cat", Measurement({"text.words": 2}))
+SHAPE = (16, 12, 3)
+BROKEN = Prepared("0", None, None, None, Measurement(unmeasurable={"image.width": Reason.IMAGE_CORRUPT}))
+GREY = Prepared("1", 0, np.full(SHAPE, 128, np.uint8), "a cat", Measurement({"text.words": 2}))
+AGAIN = Prepared("2", 0, None, "a cat", Measurement({"text.words": 2}))
 
 
 def test_an_attempt_removes_what_earlier_ones_left(tmp_path: Path):
@@ -44,22 +45,26 @@ def test_another_partition_is_left_alone(tmp_path: Path):
     assert other.is_dir()
 
 
-@pytest.mark.parametrize(("pairs", "image_rows"), [([BROKEN, GREY], [1]), ([BROKEN, BROKEN], []), ([GREY], [0])])
-def test_prepared_pairs_are_read_as_they_were_written(tmp_path: Path, pairs: list[Prepared], image_rows: list[int]):
+@pytest.mark.parametrize(
+    ("pairs", "image_of"),
+    [([BROKEN, GREY], [-1, 0]), ([BROKEN, BROKEN], [-1, -1]), ([GREY], [0]), ([GREY, BROKEN, AGAIN], [0, -1, 0])],
+)
+def test_prepared_pairs_are_read_as_they_were_written(tmp_path: Path, pairs: list[Prepared], image_of: list[int]):
     pixels, measurements = tmp_path / "0.npy", tmp_path / "0.json"
 
-    write_prepared(pixels, measurements, ((str(n), pair) for n, pair in enumerate(pairs)), len(pairs))
+    write_prepared(pixels, measurements, pairs, len(pairs), SHAPE)
     read = read_prepared(pixels, measurements)
 
-    assert read.image_rows.tolist() == image_rows
-    assert read.pixels.shape == (len(image_rows), *PIXELS_SHAPE)
+    assert read.uids == [pair.uid for pair in pairs]
+    assert read.image_of.tolist() == image_of
+    assert read.pixels.shape == (max(image_of) + 1, *SHAPE)
     assert (read.pixels == 128).all()
     assert [read.captions, read.measurements] == [[p.caption for p in pairs], [p.measurement for p in pairs]]
 
 
 def test_prepared_pairs_can_be_removed_twice(tmp_path: Path):
     pixels, measurements = tmp_path / "0.npy", tmp_path / "0.json"
-    write_prepared(pixels, measurements, [("0", GREY)], 1)
+    write_prepared(pixels, measurements, [GREY], 1, SHAPE)
 
     remove_prepared(pixels, measurements)
     remove_prepared(pixels, measurements)

@@ -39,11 +39,12 @@ class EncoderCalls:
 
     def __call__(self, config: ScoreConfig) -> "EncoderCalls":
         self.encoder = self.load(config)
+        self.english_only = self.encoder.english_only
         return self
 
-    def score(self, pixels: NDArray[np.uint8], image_rows: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
+    def score(self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
         self.pairs.append(len(captions))
-        return self.encoder.score(pixels, image_rows, captions)
+        return self.encoder.score(pixels, image_of, captions)
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

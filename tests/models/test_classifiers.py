@@ -32,7 +32,9 @@ def test_lite0_is_the_published_network(drawings):
 
     classifier = load_classifier(find_classifier(LITE0), "cpu", torch.float32)
 
-    torch.testing.assert_close(classifier.logits(classifier.features(drawings)), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        classifier.logits(classifier.features(torch.from_numpy(drawings))), expected, rtol=1e-4, atol=1e-4
+    )
 
 
 @torch.inference_mode()
@@ -48,13 +50,15 @@ def test_reads_torchvision_weights_from_a_file(suffix: str, tmp_path: Path, draw
 
     classifier = load_classifier(find_classifier(f"torchvision:resnet50:{path}"), "cpu", torch.float32)
 
-    torch.testing.assert_close(classifier.logits(classifier.features(drawings)), expected, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        classifier.logits(classifier.features(torch.from_numpy(drawings))), expected, rtol=1e-3, atol=1e-3
+    )
 
 
 @torch.inference_mode()
 def test_the_logits_of_cells_average_to_the_pictures(drawings):
     classifier = load_classifier(find_classifier(LITE0), "cpu", torch.float32)
-    features = classifier.features(drawings)
+    features = classifier.features(torch.from_numpy(drawings))
 
     cells = classifier.cell_logits(features)
 
@@ -69,9 +73,11 @@ def test_published_input_is_scaled_to_one():
     # 2 · 178 − 255 = 101: on the scale of −1…1 this is what 101 is on the scale of 0…1.
     brighter = np.full((1, 224, 224, 3), 178, np.uint8)
 
-    published = classifier.logits(classifier.features(grey, scaled_only=True))
+    published = classifier.logits(classifier.features(torch.from_numpy(grey), scaled_only=True))
 
-    torch.testing.assert_close(published, classifier.logits(classifier.features(brighter)), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        published, classifier.logits(classifier.features(torch.from_numpy(brighter))), rtol=1e-3, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("spec", ["resnet50", "torchvision:resnet49", "torchvision:resnet50:/nowhere/weights.pth"])

@@ -23,8 +23,9 @@ class MeetingEncoder:
     def __init__(self) -> None:
         self._meeting = Barrier(2)
         self.met = False
+        self.english_only = True
 
-    def score(self, pixels: Any, image_rows: Any, captions: Sequence[str | None]) -> Scores:  # noqa: ARG002 - Encoder's
+    def score(self, pixels: Any, image_of: Any, captions: Sequence[str | None]) -> Scores:  # noqa: ARG002 - Encoder's
         with suppress(BrokenBarrierError):
             self._meeting.wait(WAIT_S)
             self.met = True

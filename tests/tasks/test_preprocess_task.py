@@ -38,8 +38,8 @@ def test_a_bad_image_or_caption_is_an_outcome_of_its_pair_and_of_no_other(tmp_pa
     assert latin1["text.words"] is Reason.CAPTION_NOT_UTF8
     assert wordless["text.words"] is Reason.CAPTION_MISSING
     assert whole == {}
-    assert prepared.image_rows.tolist() == [3, 4, 5]
-    assert prepared.pixels.shape == (3, 224, 224, 3)
+    assert prepared.image_of.tolist() == [-1, -1, -1, 0, 0, 0]
+    assert prepared.pixels.shape == (1, 224, 224, 3)
 
 
 def test_stops_where_the_source_changed_after_ingest(tmp_path: Path):

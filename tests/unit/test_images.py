@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pairsift.config import EnhanceConfig, PreprocessConfig
-from pairsift.core.images import decode_image, encoder_pixels, enhance, resize
+from pairsift.core.images import decode_image, enhance, resize
 from pairsift.core.records import Reason
 from tests.unit.pictures import encoded, gradient, scene
 
@@ -246,10 +246,10 @@ def test_threads_decode_the_same_bytes():
 
 
 @pytest.mark.parametrize("size", [(512, 400), (224, 224), (100, 80), (1, 1), (3000, 10), (10, 300), (2400, 1800)])
-def test_squeezes_any_size_into_the_encoders_square(size: tuple[int, int]):
+def test_squeezes_any_size_into_a_square(size: tuple[int, int]):
     picture = np.full((size[1], size[0], 3), (200, 100, 50), dtype=np.uint8)
 
-    square = encoder_pixels(picture)
+    square = resize(picture, (224, 224))
 
     assert square.shape == (224, 224, 3)
     assert square.dtype == np.uint8
@@ -261,7 +261,7 @@ def test_shrinking_does_not_alias(size: tuple[int, int]):
     stripes = np.zeros((size[1], size[0], 3), dtype=np.uint8)
     stripes[:, ::2] = 255
 
-    assert np.abs(encoder_pixels(stripes).astype(int) - 127.5).max() <= 1
+    assert np.abs(resize(stripes, (224, 224)).astype(int) - 127.5).max() <= 1
 
 
 def test_averages_alike_below_and_above_the_float_bound(monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,44 @@
+"""Self-attention as open_clip's blocks do it, on rows as they lie in memory."""
+
+import torch
+from open_clip.transformer import ResidualAttentionBlock
+from torch import nn
+from torch.nn import functional
+
+
+class RowwiseAttention(nn.Module):
+    """Does what torch's MultiheadAttention does for self-attention, with its weights.
+
+    Torch's own turns (rows, tokens, d) round before the projections, which become one small product a token: slower,
+    and with bits that depend on how many rows there are.
+    """
+
+    def __init__(self, attention: nn.MultiheadAttention) -> None:
+        super().__init__()
+        self.in_proj_weight, self.in_proj_bias = attention.in_proj_weight, attention.in_proj_bias
+        self.out_proj = attention.out_proj
+        self.heads = attention.num_heads
+
+    def forward(
+        self,
+        rows: torch.Tensor,
+        keys: torch.Tensor,  # noqa: ARG002 - the signature of what it stands for; keys and values are the rows
+        values: torch.Tensor,  # noqa: ARG002
+        need_weights: bool = False,  # noqa: ARG002
+        attn_mask: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, None]:
+        """Attend from rows (b, k, d) to themselves."""
+        count, length, dim = rows.shape
+        projected = functional.linear(rows, self.in_proj_weight, self.in_proj_bias)
+        query, key, value = projected.view(count, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attn_mask)
+        return self.out_proj(mixed.transpose(1, 2).reshape(count, length, dim)), None
+
+
+def attend_rowwise(net: nn.Module) -> None:
+    """Replace, in place, the attention of a network's blocks that attend to themselves."""
+    for block in net.modules():
+        if isinstance(block, ResidualAttentionBlock) and not hasattr(block, "ln_1_kv"):
+            attention = block.attn
+            if isinstance(attention, nn.MultiheadAttention) and attention.in_proj_weight is not None:
+                block.attn = RowwiseAttention(attention)

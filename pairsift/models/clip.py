@@ -1,0 +1,219 @@
+"""Encoders of open_clip: image and text towers trained to make a picture and its caption alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from pairsift.core.baseline import image_quality, pair_quality, text_quality
+from pairsift.core.images import SQUARE
+from pairsift.models.classifiers import Classifier
+from pairsift.models.feeding import BatchSize, PictureFeed
+from pairsift.models.fusion import fuse
+from pairsift.models.scores import Floats, ModelCard, Scores, as_scores, rows_by_caption, spread
+from pairsift.models.towers import Pair
+
+BUCKETS = (8, 12, 16, 20, 24, 32, 48, 64)
+"""Token counts that captions are cut or padded to, where a tower does not mind; then the tower's own."""
+_LEAST_TOKENS = 512
+_LEAST_ROWS = 2
+_TOKENS_PER_IMAGE = 16
+"""Tokens of a text pass for each picture of an image pass."""
+_SHAPES_PER_LENGTH = 8
+"""On CUDA no pass is filled to less than this part of a whole one."""
+
+
+class Tower(Protocol):
+    """One tower of an encoder: a batch to unit vectors (b, d) and unit tokens (b, k, d), float32."""
+
+    def __call__(self, batch: torch.Tensor, /) -> Pair:
+        """Encode a batch."""
+
+
+class Tokenizer(Protocol):
+    """Captions to token ids (n, context length), padded with one number."""
+
+    def __call__(self, texts: list[str]) -> torch.Tensor:
+        """Tokenize captions."""
+
+
+@dataclass(slots=True)
+class _Readings:
+    """What u different captions say: unit `vectors` (u, d), and for each the token states of its length and its row."""
+
+    vectors: Floats
+    tokens: dict[int, torch.Tensor]
+    valid: dict[int, torch.Tensor]
+    lengths: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class _Sights:
+    """What m pictures show: unit `vectors` (m, d), `variances` (m,) of the classifier's logits, `fused` (n, d)."""
+
+    vectors: Floats
+    variances: NDArray[np.float64]
+    fused: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A loaded encoder of open_clip on one device."""
+
+    name: str
+    fingerprint: str
+    cards: tuple[ModelCard, ...]
+    english_only: bool
+    see: Tower
+    read: Tower
+    tokenizer: Tokenizer
+    trimmable: bool
+    padding: int
+    dim: int
+    device: torch.device
+    batch: BatchSize
+    classifier: Classifier | None = None
+    buckets: tuple[int, ...] = field(default=BUCKETS)
+
+    @torch.inference_mode()
+    def score(self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
+        """Measure pairs; see `scores.Encoder`."""
+        texts, rows_of = rows_by_caption(captions)
+        caption_of = np.full(len(captions), -1)
+        for place, rows in enumerate(rows_of):
+            caption_of[rows] = place
+        readings = self._read(texts)
+        sights = self._see(pixels, image_of, caption_of, readings)
+        text = spread(readings.vectors, caption_of)
+        signals = {} if self.classifier is None else _baseline(spread(sights.variances, image_of), text)
+        return as_scores(spread(sights.vectors, image_of), text, sights.fused, signals)
+
+    def _see(
+        self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], caption_of: NDArray[np.int64], readings: _Readings
+    ) -> _Sights:
+        """See pictures batch by batch, and fuse each with its captions while its tokens are there."""
+        sights = _Sights(
+            np.empty((len(pixels), self.dim), np.float32),
+            np.full(len(pixels), np.nan),
+            np.full((len(image_of), self.dim), np.nan, np.float32),
+        )
+        feed = PictureFeed(pixels, self.device)
+        start = 0
+        while start < len(pixels):
+            size = self.batch.size
+            try:
+                batch = feed.batch(start, size)
+                vectors, tokens = self.see(batch)
+                feed.announce(start + size, size)
+                stop = min(start + size, len(pixels))
+                pairs = np.flatnonzero((image_of >= start) & (image_of < stop) & (caption_of >= 0))
+                sights.fused[pairs] = self._fuse(tokens, image_of[pairs] - start, caption_of[pairs], readings)
+                sights.vectors[start:stop] = vectors[: stop - start].cpu().numpy()
+                if self.classifier is not None:
+                    sights.variances[start:stop] = _variances(self.classifier, batch)[: stop - start]
+            except torch.OutOfMemoryError:
+                self.batch.halve()
+                continue
+            start = stop
+        return sights
+
+    def _fuse(
+        self, tokens: torch.Tensor, images: NDArray[np.int64], captions: NDArray[np.int64], readings: _Readings
+    ) -> Floats:
+        """Fuse picture `images[i]` of a batch with caption `captions[i]`, those of one length together."""
+        fused = torch.empty((len(images), self.dim), device=self.device)
+        lengths = readings.lengths[captions]
+        for length in np.unique(lengths).tolist():
+            chosen = np.flatnonzero(lengths == length)
+            image, row = (
+                torch.from_numpy(places).to(self.device) for places in (images[chosen], readings.rows[captions[chosen]])
+            )
+            vectors = fuse(tokens[image], readings.tokens[length][row], readings.valid[length][row])
+            fused[torch.from_numpy(chosen).to(self.device)] = vectors
+        return fused.cpu().numpy()
+
+    def _read(self, texts: Sequence[str]) -> _Readings:
+        """Read different captions, those of like length together, cut behind the longest length of their bucket."""
+        ids = self.tokenizer(list(texts)) if texts else torch.empty((0, self.buckets[-1]), dtype=torch.int64)
+        ends = ends_of(ids, self.padding)
+        lengths = _bucketed(ends, self.buckets if self.trimmable else (ids.shape[1],))
+        readings = _Readings(
+            np.empty((len(texts), self.dim), np.float32), {}, {}, lengths, np.empty(len(texts), np.int64)
+        )
+        for length in np.unique(lengths).tolist():
+            members = np.flatnonzero(lengths == length)
+            vectors, tokens = self._read_bucket(ids[members, :length])
+            readings.vectors[members] = vectors.cpu().numpy()
+            readings.rows[members] = np.arange(len(members))
+            readings.tokens[length] = tokens
+            valid = torch.arange(length)[None] < torch.from_numpy(ends[members])[:, None]
+            readings.valid[length] = valid.to(self.device)
+        return readings
+
+    def _read_bucket(self, ids: torch.Tensor) -> Pair:
+        """Read captions of one length (c, k) in passes of one shape."""
+        count, length = ids.shape
+        vectors, tokens = [], []
+        start = 0
+        while start < count:
+            rows = self._rows_of_a_pass(count - start, length)
+            part = torch.zeros((rows, length), dtype=torch.int64)
+            taken = min(rows, count - start)
+            part[:taken] = ids[start : start + taken]
+            part[taken:] = ids[start]  # filling that is a caption like the others
+            try:
+                read, states = self.read(part.to(self.device))
+                vectors.append(read[:taken].clone())
+                tokens.append(states[:taken].clone())
+            except torch.OutOfMemoryError:
+                self.batch.halve()
+                continue
+            start += taken
+        return torch.cat(vectors), torch.cat(tokens)
+
+    def _rows_of_a_pass(self, captions: int, length: int) -> int:
+        """Tell how many rows a pass has that begins where so many captions of a length are left.
+
+        The last pass of a length is filled to a power of two only: fewer rows are wasted, and on CUDA each shape is
+        recorded. On one thread of a CPU a row's bits do not depend on how many others there are, from two rows on.
+        """
+        rows = max(_LEAST_TOKENS, self.batch.size * _TOKENS_PER_IMAGE) // length
+        least = _LEAST_ROWS if self.device.type == "cpu" else rows // _SHAPES_PER_LENGTH
+        return max(_LEAST_ROWS, min(rows, max(least, 1 << (captions - 1).bit_length())))
+
+
+def ends_of(ids: torch.Tensor, padding: int) -> NDArray[np.int64]:
+    """Count the tokens of each caption (n,): all up to the last that is not padding, which may stand within, too."""
+    is_padding = (ids == padding).numpy()
+    counts: NDArray[np.int64] = ids.shape[1] - np.argmin(is_padding[:, ::-1], axis=1)
+    counts[is_padding.all(axis=1)] = 1
+    return counts
+
+
+def _bucketed(lengths: NDArray[np.int64], buckets: tuple[int, ...]) -> NDArray[np.int64]:
+    """Give each length the smallest bucket that holds it."""
+    return np.array(buckets)[np.searchsorted(buckets, lengths)]
+
+
+def _variances(classifier: Classifier, batch: torch.Tensor) -> NDArray[np.float64]:
+    """Return the variance of the classifier's logits of pictures (b, h, w, 3) uint8, scaled to its size if need be."""
+    if batch.shape[1:] != SQUARE.shape:
+        planes = functional.interpolate(
+            batch.permute(0, 3, 1, 2), (SQUARE.height, SQUARE.width), mode="bilinear", antialias=True
+        )
+        batch = planes.permute(0, 2, 3, 1)
+    return image_quality(classifier.logits(classifier.features(batch)).cpu().numpy())
+
+
+def _baseline(variances: NDArray[np.floating], text: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
+    qualities = text_quality(text)
+    return {
+        "baseline.image_quality": variances,
+        "baseline.text_quality": qualities,
+        "baseline.pair_quality": pair_quality(variances.astype(np.float64), qualities),
+    }

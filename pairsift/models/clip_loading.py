@@ -1,0 +1,189 @@
+"""Open_clip models on their way to an encoder: found, identified, built, proven, and put on a device."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import open_clip
+import torch
+from torch.nn import functional
+
+from pairsift.config import ScoreConfig
+from pairsift.core.fingerprint import fingerprint
+from pairsift.errors import ConfigError, ModelUnavailableError
+from pairsift.models.attention import attend_rowwise
+from pairsift.models.checkpoints import ClipSource, find_clip
+from pairsift.models.classifiers import ClassifierSource, find_classifier, load_classifier
+from pairsift.models.clip import BUCKETS, Clip, Tokenizer, Tower, ends_of
+from pairsift.models.device import backend, torch_dtype
+from pairsift.models.feeding import ROOM, BatchSize, find_batch_size
+from pairsift.models.fusion import HEADS
+from pairsift.models.replay import Replayed
+from pairsift.models.scores import ModelCard
+from pairsift.models.towers import ImageTower, TextTower
+
+_SAME = 0.9999
+"""Least cosine of a tower's vector with that of open_clip's own model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipModels:
+    """Everything an encoder of open_clip is made of, found but not loaded."""
+
+    clip: ClipSource
+    classifier: ClassifierSource | None
+    fingerprint: str
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The models, as the ledger names them."""
+        parts = (self.clip,) if self.classifier is None else (self.clip, self.classifier)
+        return tuple(ModelCard(part.name, part.fingerprint) for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What open_clip's own model says of two pictures and captions: `image` and `text` (2, d), of any length."""
+
+    pixels: torch.Tensor
+    ids: torch.Tensor
+    padding: int
+    image: torch.Tensor
+    text: torch.Tensor
+
+    @property
+    def length(self) -> int:
+        return self.ids.shape[1]
+
+    @property
+    def dim(self) -> int:
+        return self.text.shape[1]
+
+
+def find_clip_models(config: ScoreConfig) -> ClipModels:
+    """Find and identify the models of a resolved config, without building them.
+
+    ConfigError if the baseline signals are asked for as published: an open_clip model takes pictures in another way.
+    """
+    if config.baseline_input == "published":
+        raise ConfigError(f"score.baseline_input: published needs the encoder conse, not {config.encoder}")
+    clip = find_clip(config.encoder)
+    classifier = find_classifier(config.classifier) if config.baseline == "on" else None
+    identity: dict[str, Any] = {
+        "encoder": "open_clip",
+        "parts": [clip.fingerprint, None if classifier is None else classifier.fingerprint],
+        "buckets": BUCKETS,
+        "heads": HEADS,
+        "dtype": config.dtype,
+        "compiled": config.compile,
+        "backend": backend(config),
+    }
+    return ClipModels(clip, classifier, fingerprint(identity))
+
+
+def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
+    """Load an encoder of open_clip; ModelUnavailableError if the weights do not fit, or it cannot be taken apart."""
+    device, dtype = torch.device(config.device), torch_dtype(config)
+    net, tokenizer = _build(models.clip)
+    sample = _sample(models.clip, net, tokenizer)
+    attend_rowwise(net)
+    image = ImageTower(net.visual, models.clip.preprocess["mean"], models.clip.preprocess["std"])
+    text = TextTower(net)
+    _check_towers(models.clip.name, sample, image, text)
+    image.visual.to(memory_format=torch.channels_last).to(device=device, dtype=dtype)
+    image.to(device).dtype = dtype
+    text.to(device=device, dtype=dtype)
+    see, read = (_accelerated(tower, config) for tower in (image, text))
+    return Clip(
+        name=config.encoder,
+        fingerprint=models.fingerprint,
+        cards=models.cards,
+        english_only=models.clip.english_only,
+        see=see,
+        read=read,
+        tokenizer=tokenizer,
+        trimmable=text.is_trimmable,
+        padding=sample.padding,
+        dim=sample.dim,
+        device=device,
+        batch=BatchSize(_batch_size(config, see, models.clip, device)),
+        classifier=None if models.classifier is None else load_classifier(models.classifier, config.device, dtype),
+        buckets=(*(bucket for bucket in BUCKETS if bucket < sample.length), sample.length),
+    )
+
+
+def _build(source: ClipSource) -> tuple[Any, Tokenizer]:
+    try:
+        net = open_clip.create_model(
+            source.model,
+            pretrained=None if source.model.startswith(("local-dir:", "hf-hub:")) else str(source.weights),
+            force_quick_gelu=source.quick_gelu,
+            require_pretrained=True,
+        )
+        tokenizer: Tokenizer = open_clip.get_tokenizer(source.model)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise ModelUnavailableError(f"{source.weights} does not hold the weights of {source.name}: {error}") from error
+    return net.eval().requires_grad_(requires_grad=False), tokenizer
+
+
+def _accelerated(tower: torch.nn.Module, config: ScoreConfig) -> Tower:
+    """Compile a tower where that is asked for, and replay its kernels on CUDA."""
+    if config.compile:
+        tower.compile(dynamic=False)
+    return Replayed(tower.eval()) if torch.device(config.device).type == "cuda" else tower.eval()
+
+
+@torch.inference_mode()
+def _sample(source: ClipSource, net: Any, tokenizer: Tokenizer) -> _Sample:  # noqa: ANN401 - open_clip has no one type
+    fit = source.fit
+    pixels = torch.linspace(0, 255, 2 * math.prod(fit.shape)).to(torch.uint8).view(2, *fit.shape)
+    mean, std = (torch.tensor(source.preprocess[name]).view(3, 1, 1) for name in ("mean", "std"))
+    ids = tokenizer(["a cat", "two dogs run along a beach"])
+    image = net.encode_image((pixels.permute(0, 3, 1, 2).float() / 255 - mean) / std)
+    return _Sample(pixels, ids, padding_of(tokenizer), image, net.encode_text(ids))
+
+
+@torch.inference_mode()
+def _check_towers(name: str, sample: _Sample, image: ImageTower, text: TextTower) -> None:
+    """Prove that the towers say what open_clip's own model says, of whole and of cut captions."""
+    cut = int(ends_of(sample.ids, sample.padding).max()) if text.is_trimmable else sample.ids.shape[1]
+    said = [
+        (image(sample.pixels)[0], sample.image),
+        (text(sample.ids)[0], sample.text),
+        (text(sample.ids[:, :cut])[0], sample.text),
+    ]
+    least = min(float(functional.cosine_similarity(*both).min()) for both in said)
+    if not least > _SAME:
+        raise ModelUnavailableError(f"the parts of {name} do not add up to the whole (cosine {least:.5f})")
+    if sample.dim % HEADS:
+        raise ModelUnavailableError(f"{name} has dimension {sample.dim}: fusion needs one that {HEADS} divides")
+
+
+def padding_of(tokenizer: Tokenizer) -> int:
+    """Tell which token stands behind the end of a short caption."""
+    return int(tokenizer(["a"])[0, -1])
+
+
+def _batch_size(config: ScoreConfig, see: Tower, source: ClipSource, device: torch.device) -> int:
+    """Take the batch size that was asked for, or find it on the device itself."""
+    if config.batch_size != "auto":
+        return config.batch_size
+
+    def seconds_of(size: int) -> float:
+        batch = torch.zeros((size, *source.fit.shape), dtype=torch.uint8, device=device)
+        network = see.network if isinstance(see, Replayed) else see
+        with torch.inference_mode():
+            network(batch)
+            torch.cuda.synchronize(device)
+            started = time.perf_counter()
+            network(batch)
+            torch.cuda.synchronize(device)
+        return time.perf_counter() - started
+
+    def has_room() -> bool:
+        free, _ = torch.cuda.mem_get_info(device)
+        taken = torch.cuda.memory_reserved(device)
+        return 2 * taken < ROOM * (free + taken)
+
+    return find_batch_size(seconds_of, has_room)
