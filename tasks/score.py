@@ -1,9 +1,7 @@
 """Score one chunk: the encoder's signals and embeddings, into one durable chunk file and one row of the ledger."""
 
 import os
-from contextlib import nullcontext
 from pathlib import Path
-from threading import Lock
 
 from prefect import task
 
@@ -21,10 +19,6 @@ from tasks.workplace import storage, store
 LANES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 """Chunks scored at once on a CPU: one a core, each on one thread, which costs least and gives the same bytes on any
 number of cores."""
-
-_device_is_free = Lock()
-"""On CUDA one chunk is scored at a time: the activations of all lanes would add up (256 images of EfficientNet-Lite0:
-0.6 GB for the largest one alone, in bfloat16)."""
 
 
 @task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)
@@ -45,8 +39,7 @@ def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:
     captions = prepared.captions
     if encoder.english_only:
         captions = [encodable_caption(*pair) for pair in zip(captions, prepared.measurements, strict=True)]
-    with nullcontext() if config.device == "cpu" else _device_is_free:
-        scores = encoder.score(prepared.pixels, prepared.image_of, captions)
+    scores = encoder.score(prepared.pixels, prepared.image_of, captions)
     table = merge(prepared.measurements, {name: values.tolist() for name, values in scores.signals.items()})
     return ChunkData(
         uids=prepared.uids,

@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from pairsift.core.baseline import image_quality, pair_quality, text_quality
+from pairsift.core.baseline import pair_quality, text_quality
 from pairsift.core.images import SQUARE
 from pairsift.models.classifiers import Classifier
+from pairsift.models.device import turn
 from pairsift.models.feeding import BatchSize, PictureFeed
 from pairsift.models.fusion import fuse
-from pairsift.models.scores import Floats, ModelCard, Scores, as_scores, rows_by_caption, spread
+from pairsift.models.scores import ModelCard, Scores, as_scores, rows_by_caption, spread
 from pairsift.models.towers import Pair
 
 BUCKETS = (8, 12, 16, 20, 24, 32, 48, 64)
@@ -43,9 +44,13 @@ class Tokenizer(Protocol):
 
 @dataclass(slots=True)
 class _Readings:
-    """What u different captions say: unit `vectors` (u, d), and for each the token states of its length and its row."""
+    """What u different captions say, on the device.
 
-    vectors: Floats
+    Unit `vectors` (u, d); for each caption its `lengths` (u,) in tokens as passed, and its place `rows` (u,) among the
+    `tokens` (c, k, d) and `valid` (c, k) of that length.
+    """
+
+    vectors: torch.Tensor
     tokens: dict[int, torch.Tensor]
     valid: dict[int, torch.Tensor]
     lengths: NDArray[np.int64]
@@ -54,11 +59,20 @@ class _Readings:
 
 @dataclass(slots=True)
 class _Sights:
-    """What m pictures show: unit `vectors` (m, d), `variances` (m,) of the classifier's logits, `fused` (n, d)."""
+    """What m pictures of n pairs show, on the device: unit `vectors` (m, d), `fused` (n, d), `variances` (m,)."""
 
-    vectors: Floats
-    variances: NDArray[np.float64]
-    fused: Floats
+    vectors: torch.Tensor
+    fused: torch.Tensor
+    variances: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    """Which picture of a batch and which caption belong to which pair: three arrays of one length."""
+
+    pairs: NDArray[np.int64]
+    images: NDArray[np.int64]
+    captions: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +101,28 @@ class Clip:
         caption_of = np.full(len(captions), -1)
         for place, rows in enumerate(rows_of):
             caption_of[rows] = place
-        readings = self._read(texts)
-        sights = self._see(pixels, image_of, caption_of, readings)
-        text = spread(readings.vectors, caption_of)
-        signals = {} if self.classifier is None else _baseline(spread(sights.variances, image_of), text)
-        return as_scores(spread(sights.vectors, image_of), text, sights.fused, signals)
+        ids = self.tokenizer(texts) if texts else torch.empty((0, self.buckets[-1]), dtype=torch.int64)
+        with turn(self.device):
+            readings = self._read(ids)
+            sights = self._see(pixels, image_of, caption_of, readings)
+            image, fused, variances, text = (
+                part.cpu().numpy() for part in (sights.vectors, sights.fused, sights.variances, readings.vectors)
+            )
+        text = spread(text, caption_of)
+        signals = {} if self.classifier is None else _baseline(spread(variances, image_of), text)
+        return as_scores(spread(image, image_of), text, fused, signals)
 
     def _see(
         self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], caption_of: NDArray[np.int64], readings: _Readings
     ) -> _Sights:
-        """See pictures batch by batch, and fuse each with its captions while its tokens are there."""
+        """See pictures batch by batch, and fuse each with its captions while its tokens are there.
+
+        Nothing waits for the device before the last batch is on its way.
+        """
         sights = _Sights(
-            np.empty((len(pixels), self.dim), np.float32),
-            np.full(len(pixels), np.nan),
-            np.full((len(image_of), self.dim), np.nan, np.float32),
+            torch.empty((len(pixels), self.dim), device=self.device),
+            torch.full((len(image_of), self.dim), torch.nan, device=self.device),
+            torch.full((len(pixels),), torch.nan, dtype=torch.float64, device=self.device),
         )
         feed = PictureFeed(pixels, self.device)
         start = 0
@@ -111,9 +133,9 @@ class Clip:
                 vectors, tokens = self.see(batch)
                 feed.announce(start + size, size)
                 stop = min(start + size, len(pixels))
+                sights.vectors[start:stop] = vectors[: stop - start]
                 pairs = np.flatnonzero((image_of >= start) & (image_of < stop) & (caption_of >= 0))
-                sights.fused[pairs] = self._fuse(tokens, image_of[pairs] - start, caption_of[pairs], readings)
-                sights.vectors[start:stop] = vectors[: stop - start].cpu().numpy()
+                self._fuse(tokens, _Matches(pairs, image_of[pairs] - start, caption_of[pairs]), readings, sights.fused)
                 if self.classifier is not None:
                     sights.variances[start:stop] = _variances(self.classifier, batch)[: stop - start]
             except torch.OutOfMemoryError:
@@ -122,33 +144,25 @@ class Clip:
             start = stop
         return sights
 
-    def _fuse(
-        self, tokens: torch.Tensor, images: NDArray[np.int64], captions: NDArray[np.int64], readings: _Readings
-    ) -> Floats:
-        """Fuse picture `images[i]` of a batch with caption `captions[i]`, those of one length together."""
-        fused = torch.empty((len(images), self.dim), device=self.device)
-        lengths = readings.lengths[captions]
+    def _fuse(self, tokens: torch.Tensor, matches: _Matches, readings: _Readings, fused: torch.Tensor) -> None:
+        """Fuse the pictures of a batch with their captions into their pairs' rows, captions of one length together."""
+        lengths = readings.lengths[matches.captions]
         for length in np.unique(lengths).tolist():
             chosen = np.flatnonzero(lengths == length)
-            image, row = (
-                torch.from_numpy(places).to(self.device) for places in (images[chosen], readings.rows[captions[chosen]])
-            )
-            vectors = fuse(tokens[image], readings.tokens[length][row], readings.valid[length][row])
-            fused[torch.from_numpy(chosen).to(self.device)] = vectors
-        return fused.cpu().numpy()
+            places = (matches.pairs, matches.images, readings.rows[matches.captions])
+            pair, image, row = (torch.from_numpy(place[chosen]).to(self.device) for place in places)
+            fused[pair] = fuse(tokens[image], readings.tokens[length][row], readings.valid[length][row])
 
-    def _read(self, texts: Sequence[str]) -> _Readings:
-        """Read different captions, those of like length together, cut behind the longest length of their bucket."""
-        ids = self.tokenizer(list(texts)) if texts else torch.empty((0, self.buckets[-1]), dtype=torch.int64)
+    def _read(self, ids: torch.Tensor) -> _Readings:
+        """Read different captions (u, k), those of like length together, cut behind the longest of their bucket."""
         ends = ends_of(ids, self.padding)
         lengths = _bucketed(ends, self.buckets if self.trimmable else (ids.shape[1],))
-        readings = _Readings(
-            np.empty((len(texts), self.dim), np.float32), {}, {}, lengths, np.empty(len(texts), np.int64)
-        )
+        vectors = torch.empty((len(ids), self.dim), device=self.device)
+        readings = _Readings(vectors, {}, {}, lengths, np.empty(len(ids), np.int64))
         for length in np.unique(lengths).tolist():
             members = np.flatnonzero(lengths == length)
-            vectors, tokens = self._read_bucket(ids[members, :length])
-            readings.vectors[members] = vectors.cpu().numpy()
+            read, tokens = self._read_bucket(ids[members, :length])
+            vectors[torch.from_numpy(members).to(self.device)] = read
             readings.rows[members] = np.arange(len(members))
             readings.tokens[length] = tokens
             valid = torch.arange(length)[None] < torch.from_numpy(ends[members])[:, None]
@@ -162,17 +176,16 @@ class Clip:
         start = 0
         while start < count:
             rows = self._rows_of_a_pass(count - start, length)
-            part = torch.zeros((rows, length), dtype=torch.int64)
             taken = min(rows, count - start)
-            part[:taken] = ids[start : start + taken]
-            part[taken:] = ids[start]  # filling that is a caption like the others
+            # Filled up with a caption like the others.
+            part = torch.cat([ids[start : start + taken], ids[start : start + 1].expand(rows - taken, -1)])
             try:
                 read, states = self.read(part.to(self.device))
-                vectors.append(read[:taken].clone())
-                tokens.append(states[:taken].clone())
             except torch.OutOfMemoryError:
                 self.batch.halve()
                 continue
+            vectors.append(read[:taken].clone())
+            tokens.append(states[:taken].clone())
             start += taken
         return torch.cat(vectors), torch.cat(tokens)
 
@@ -200,14 +213,14 @@ def _bucketed(lengths: NDArray[np.int64], buckets: tuple[int, ...]) -> NDArray[n
     return np.array(buckets)[np.searchsorted(buckets, lengths)]
 
 
-def _variances(classifier: Classifier, batch: torch.Tensor) -> NDArray[np.float64]:
+def _variances(classifier: Classifier, batch: torch.Tensor) -> torch.Tensor:
     """Return the variance of the classifier's logits of pictures (b, h, w, 3) uint8, scaled to its size if need be."""
     if batch.shape[1:] != SQUARE.shape:
         planes = functional.interpolate(
             batch.permute(0, 3, 1, 2), (SQUARE.height, SQUARE.width), mode="bilinear", antialias=True
         )
         batch = planes.permute(0, 2, 3, 1)
-    return image_quality(classifier.logits(classifier.features(batch)).cpu().numpy())
+    return classifier.logits(classifier.features(batch)).double().var(dim=1, correction=0)
 
 
 def _baseline(variances: NDArray[np.floating], text: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:

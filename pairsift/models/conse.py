@@ -17,7 +17,7 @@ from pairsift.core.fingerprint import fingerprint
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.class_names import class_sentences
 from pairsift.models.classifiers import Classifier, ClassifierSource, find_classifier, load_classifier
-from pairsift.models.device import backend, torch_dtype
+from pairsift.models.device import backend, torch_dtype, turn
 from pairsift.models.feeding import filled
 from pairsift.models.fusion import HEADS, fuse
 from pairsift.models.scores import Floats, ModelCard, Scores, as_scores, rows_by_caption, spread
@@ -97,8 +97,9 @@ class Conse:
     @torch.inference_mode()
     def score(self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
         """Measure pairs; see `scores.Encoder`."""
-        sight = self._see(pixels)
-        reading = self._read(captions, sight, image_of)
+        with turn(self.centre.device):
+            sight = self._see(pixels)
+            reading = self._read(captions, sight, image_of)
         variances = spread(sight.variances, image_of).astype(np.float64)
         signals = {
             "baseline.image_quality": variances,
