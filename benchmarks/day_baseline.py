@@ -1,21 +1,27 @@
-"""What a good engineer writes in a day: webdataset, DataLoader workers that decode, open_clip. A peer to measure against.
+"""A peer to measure against: webdataset, DataLoader and open_clip, as a good engineer writes it in a day.
 
 It runs in an environment of its own (torch, torchvision, open_clip_torch, webdataset) and knows nothing of Pairsift.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import open_clip
 import torch
 import webdataset
+from numpy.typing import NDArray
 
 ARCHITECTURE = "ViT-B-32"
 PRECISIONS = {"float32": "fp32", "bfloat16": "pure_bf16"}
+
+Batch = tuple[list[str], torch.Tensor, torch.Tensor]
+"""Keys, pixels and tokens."""
+
+Arrays = tuple[list[str], NDArray[np.float32], NDArray[np.float32]]
+"""Keys, and the embeddings of pictures and captions."""
 
 
 def main() -> None:
@@ -36,7 +42,7 @@ def main() -> None:
         webdataset.WebDataset(options.shards, shardshuffle=False)
         .decode("pil")
         .to_tuple("__key__", "jpg", "txt")
-        .map_tuple(str, transform, partial(first, tokenize))
+        .map_tuple(str, transform, partial(tokenize_one, tokenize))
         .batched(options.batch_size)
     )
     loader = webdataset.WebLoader(dataset, batch_size=None, num_workers=options.workers)
@@ -45,14 +51,13 @@ def main() -> None:
     np.savez(options.out, keys=keys, image=image, text=text, similarity=(image * text).sum(axis=1))
 
 
-def first(tokenize: Any, caption: str) -> torch.Tensor:
+def tokenize_one(tokenize: Callable[[list[str]], torch.Tensor], caption: str) -> torch.Tensor:
     """Tokenize one caption: (77,) int64."""
-    tokens: torch.Tensor = tokenize([caption])[0]
-    return tokens
+    return tokenize([caption])[0]
 
 
 @torch.inference_mode()
-def embedded(model: Any, loader: Any, dtype: torch.dtype) -> Iterator[tuple[Any, Any, Any]]:
+def embedded(model: open_clip.CLIP, loader: Iterable[Batch], dtype: torch.dtype) -> Iterator[Arrays]:
     """Give the keys and the normalised (n, 512) float32 embeddings of every batch."""
     for keys, pixels, tokens in loader:
         image = model.encode_image(pixels.to(dtype), normalize=True)

@@ -18,11 +18,24 @@ GRAIN = 4.0
 photographs of this quality; without, 1.8."""
 
 OPENINGS = ("", "Here: ", "Outside: ", "Again: ", "Photo: ")
-ENDINGS = ("", " today", " outdoors", " nearby", " abroad", " early", " late", " here", " there", " alone", " again", " now")
+ENDINGS = (
+    "",
+    " today",
+    " outdoors",
+    " nearby",
+    " abroad",
+    " early",
+    " late",
+    " here",
+    " there",
+    " alone",
+    " again",
+    " now",
+)
 
 
 def write_photo_pairs(folder: Path, count: int, shards: int, seed: int = 0) -> None:
-    """Write the first `count` pairs as WebDataset shards of about equal size; the same arguments give the same bytes."""
+    """Write the first `count` pairs as WebDataset shards of about equal size; the same bytes every time."""
     folder.mkdir(parents=True, exist_ok=True)
     pairs = photo_pairs(count, seed)
     for shard in range(shards):

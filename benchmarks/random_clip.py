@@ -1,11 +1,13 @@
 """A ViT-B/32 with random weights, the same for every system: speed does not depend on what the weights are.
 
-It is made once by open_clip from a fixed seed, and written as open_clip's checkpoint and as a Hugging Face folder, which
+It is made once by open_clip from a fixed seed, and written as open_clip's checkpoint and as a Hugging Face folder. They
 are checked to give the same embeddings.
 """
 
+import argparse
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,20 +49,20 @@ _SPECIAL = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|
 _PROJECTIONS = {"visual.proj": "visual_projection.weight", "text_projection": "text_projection.weight"}
 
 
-def make_checkpoint(folder: Path) -> tuple[Path, Path]:
-    """Return open_clip's checkpoint and the Hugging Face folder below `folder`; make them where they are not there."""
-    checkpoint, converted = folder / f"{ARCHITECTURE}.pt", folder / f"{ARCHITECTURE}-hf"
-    if not (converted / "checked").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(SEED)
-        model, _, transform = open_clip.create_model_and_transforms(ARCHITECTURE, pretrained=None)
-        torch.save(model.state_dict(), checkpoint)
-        convert(model, converted)
-        agreement = agree(model.eval(), transform, converted)
-        if agreement < AGREEMENT:
-            raise RuntimeError(f"{converted} is another model than {checkpoint}: their embeddings' cosine is {agreement}")
-        (converted / "checked").write_text(f"least cosine {agreement:.6f}\n", encoding="utf-8")
-    return checkpoint, converted
+def main() -> None:
+    """Write the checkpoint and the folder; an error if they are not the same model."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("converted", type=Path)
+    options = parser.parse_args()
+    torch.manual_seed(SEED)
+    model, _, transform = open_clip.create_model_and_transforms(ARCHITECTURE, pretrained=None)
+    convert(model, options.converted)
+    agreement = agree(model.eval(), transform, options.converted)
+    print(f"cosine of both libraries' embeddings, the least: {agreement:.6f}", file=sys.stderr)
+    if agreement < AGREEMENT:
+        raise SystemExit(f"{options.converted} is another model than {options.checkpoint}")
+    torch.save(model.state_dict(), options.checkpoint)
 
 
 def convert(model: torch.nn.Module, folder: Path) -> None:
@@ -115,7 +117,7 @@ def write_tokenizer(folder: Path) -> None:
 
 
 @torch.inference_mode()
-def agree(model: torch.nn.Module, transform: torch.nn.Module, folder: Path) -> float:
+def agree(model: open_clip.CLIP, transform: torch.nn.Module, folder: Path) -> float:
     """Return the least cosine between what both libraries make of one picture and one caption, each its own way."""
     noise = np.random.default_rng(SEED).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     picture = Image.fromarray(noise).resize((500, 375), Image.Resampling.BICUBIC)
@@ -129,3 +131,7 @@ def agree(model: torch.nn.Module, transform: torch.nn.Module, folder: Path) -> f
     output = theirs(**tokens, **pixels)
     pairs = zip(ours, (output.image_embeds, output.text_embeds), strict=True)
     return min(float(torch.nn.functional.cosine_similarity(left, right)) for left, right in pairs)
+
+
+if __name__ == "__main__":
+    main()
