@@ -1,7 +1,7 @@
 """The forward passes alone, for benchmarks.throughput: the cost of networks and encoder on pixels at hand."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.derived import derived_pairs
 from benchmarks.sample_pictures import prepare
 from pairsift.config import ScoreConfig
+from pairsift.core.images import SQUARE, Fit
 from pairsift.models.conse import Conse
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder
@@ -45,7 +46,7 @@ def bare_cost(config: ScoreConfig) -> BareCost:
     encoder = load_encoder(resolve(config))
     if not isinstance(encoder, Conse):
         raise TypeError(f"the bare forward pass of {encoder.name} is not measured here")
-    pixels, captions = prepared_pairs()
+    pixels, captions = prepared_pairs(derived_pairs(PAIRS))
     lengths = sorted(len(encoding.ids) for encoding in encoder.sentences.tokenizer.encode_batch(captions))
     return BareCost(
         image_ms=min(cheapest(partial(see, encoder, pixels, size)) for size in IMAGE_BATCHES),
@@ -54,9 +55,9 @@ def bare_cost(config: ScoreConfig) -> BareCost:
     )
 
 
-def prepared_pairs() -> tuple[NDArray[np.uint8], list[str]]:
-    """Give the pixels and captions that the flow's encoder would get."""
-    prepared = prepare(derived_pairs(PAIRS))
+def prepared_pairs(pairs: Iterable[tuple[str, bytes, str]], fit: Fit = SQUARE) -> tuple[NDArray[np.uint8], list[str]]:
+    """Give the pixels and captions that the flow's encoder would get of (key, image file, caption)."""
+    prepared = prepare(pairs, fit)
     pixels = np.stack([pair.pixels for pair in prepared if pair.pixels is not None])
     return pixels, [pair.caption for pair in prepared if pair.caption is not None]
 
