@@ -1,7 +1,7 @@
 """What a CUDA device does with open_clip models: pairs a second, how busy it is, and what bounds it.
 
-`python -m benchmarks.gpu` makes checkpoints of random weights (speed does not depend on them), and needs neither Prefect
-nor a database: it calls the functions that the tasks call. Without a CUDA device it says so and ends.
+`python -m benchmarks.gpu` makes checkpoints of random weights (speed does not depend on them) and needs no Prefect
+and no database: it calls the functions that the tasks call. Without a CUDA device it says so and ends.
 """
 
 import argparse
