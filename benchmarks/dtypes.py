@@ -1,6 +1,6 @@
 """What a pair costs one core in each dtype, beside open_clip as it comes: from JPEG bytes to embeddings.
 
-`python -m benchmarks.dtypes` takes a model of random weights and needs neither Prefect nor a database. bfloat16 pays only
+`python -m benchmarks.dtypes` takes a model of random weights, and needs no Prefect and no database. bfloat16 pays only
 where the processor has it (AMX, or AMD's AVX-512): it is measured wherever it runs.
 """
 
@@ -51,7 +51,7 @@ def main() -> None:
             work()
             seconds[name].append(time.process_time() - started)
     costs = {name: round(1e3 * float(np.median(taken)) / len(pairs), 2) for name, taken in seconds.items()}
-    print(json.dumps({"processor": torch.cpu.get_capabilities(), "CPU ms a pair": costs}))
+    print(json.dumps({"processor": dict(torch.cpu.get_capabilities()), "CPU ms a pair": costs}))
 
 
 def as_it_comes(model: str, checkpoint: Path, pairs: Pairs) -> Callable[[], object]:
