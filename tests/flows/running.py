@@ -54,7 +54,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def lineage(store: Engine) -> list[tuple[Any, ...]]:
     """Read what is committed of every pair but ids, times, places and runs."""
-    unstable = {"attempt", "flow_run_id", "run_id", "source_uri", "export_uri"}
+    unstable = {"attempt", "flow_run_id", "run_id", "source_uri", "export_uri", "measured_attempt", "recalled"}
     with store.connect() as connection:
         rows = connection.execute(text("SELECT * FROM pair_lineage ORDER BY dataset, partition, key")).mappings()
         return [tuple(value for name, value in row.items() if name not in unstable) for row in rows]
