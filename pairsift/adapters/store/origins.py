@@ -55,7 +55,8 @@ def find_origins(
     Of a pair that many know it is the newest attempt: its chunk files hold what it had recalled itself, so that
     yesterday's are enough for today.
     """
-    uids = sorted({content.uid for content in contents})
+    wanted = frozenset(contents)
+    uids = sorted({content.uid for content in wanted})
     with engine.connect() as connection:
         first = connection.scalar(_first_attempt(score_fingerprint))
         if first is None:
@@ -67,7 +68,7 @@ def find_origins(
         ]
         chunks = _chunks_of(connection, sorted({row.attempt_id for row in found}))
     there = [row for row in reversed(found) if row.attempt_id in chunks]  # of copies in one partition the first wins
-    known = {content: row for row in there if (content := _content(row)) in contents}
+    known = {content: row for row in there if (content := _content(row)) in wanted}
     return [_origin(content, row, chunks[row.attempt_id]) for content, row in known.items()]
 
 
