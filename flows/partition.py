@@ -1,4 +1,4 @@
-"""The flow of one partition: claim, ingest, chunk by chunk preprocess and score, then threshold, export, commit."""
+"""The flow of one partition: claim, ingest, recall, chunk by chunk preprocess and score; threshold, export, commit."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from tasks.attempt import Attempt, claim_partition, held
 from tasks.export import commit_partition, export_again, export_partition
 from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
+from tasks.recall import recall_pairs
 from tasks.references import ChunkSlice, IngestedPartition, PartitionOutcome
 from tasks.score import LANES, score_chunk
 from tasks.showing import ScoringProgress
@@ -38,7 +39,7 @@ def curate_partition(job: PartitionJob) -> PartitionOutcome:
     with held(job, claim) as attempt:
         if claim.kind == "export":
             return export_again(job, claim)
-        ingested = ingest_partition(job, claim)
+        ingested = recall_pairs(job, ingest_partition(job, claim))
         score_chunks(job, attempt, ingested)
         decided = threshold_partition(job, ingested)
         exported = export_partition(job, ingested, decided)

@@ -109,6 +109,8 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
         "",
         "Look next at",
     ]
+    if summary.get("recalled"):
+        lines.insert(0, f"Recalled  {summary['recalled']} pairs, measured before: taken from the store")
     if summary.get("example"):
         lines.append(f"  pairsift explain {summary['example']}    the whole story of one dropped pair")
     lines.append(f"  pairsift status --dataset {dataset}    its partitions")

@@ -22,6 +22,7 @@ from pairsift.adapters.results import (
     stored_pair,
 )
 from pairsift.adapters.scratch import read_decided
+from pairsift.adapters.store.origins import measurers
 from pairsift.adapters.store.protocol import commit_attempt, commit_export
 from pairsift.adapters.store.queries import StoredAttempt, attempt_rows, stored_attempt
 from pairsift.adapters.store.rows import AttemptResult, CalibrationRow, Claim, ExportRow, ModelRow
@@ -60,7 +61,9 @@ def commit_partition(
     result = AttemptResult(
         decision_set_id=job.decision_set_id,
         pairs=pair_rows(files.measured(embeddings=False)),
-        scores=score_rows(files.measured(embeddings=False)),
+        scores=score_rows(
+            files.measured(embeddings=False), measurers(store(), claim.partition_id, ingested.fingerprints)
+        ),
         decisions=decision_rows(made.decisions),
         counts=replace(counts, read=ingested.pairs),
         chunks=ingested.fingerprints,

@@ -32,7 +32,7 @@ class ChunkSlice:
 
 @dataclass(frozen=True, slots=True)
 class IngestedPartition:
-    """A partition's pair list in local scratch."""
+    """A partition's pair list in local scratch; `recalled` is the file of what was measured of its pairs before."""
 
     pair_list: str
     scratch: str
@@ -40,6 +40,7 @@ class IngestedPartition:
     digest: str
     chunks: tuple[ChunkSlice, ...]
     damage: tuple[str, ...] = ()
+    recalled: str | None = None
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
@@ -49,11 +50,12 @@ class IngestedPartition:
 
 @dataclass(frozen=True, slots=True)
 class PreparedChunk:
-    """A chunk's pixels and measurements in local scratch."""
+    """Pixels and measurements, in local scratch, of a chunk's pairs that are not in the partition's `recalled`."""
 
     chunk: ChunkSlice
     pixels: str
     measurements: str
+    recalled: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

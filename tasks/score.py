@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect import task
 
 from pairsift.adapters.chunks import ChunkData, write_chunk
+from pairsift.adapters.recalled import RecalledRows, read_recalled, weave
 from pairsift.adapters.scratch import PreparedPairs, read_prepared, remove_prepared
 from pairsift.adapters.store.protocol import record_chunk
 from pairsift.adapters.store.rows import ChunkRow, Claim
@@ -23,14 +24,26 @@ number of cores."""
 
 @task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)
 def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int:
-    """Measure a chunk with the encoder; its file is durable before the ledger names it. Return its number."""
+    """Measure with the encoder what is not known of a chunk; its file is durable before the ledger names it.
+
+    Return the chunk's number. The file is the same whether its pairs were measured here or before; the ledger tells.
+    """
     pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
-    data = measure(job.config.score, read_prepared(pixels, measurements))
+    known = read_recalled(prepared.recalled, prepared.chunk.start, prepared.chunk.stop)
+    data = complete(job.config.score, read_prepared(pixels, measurements), known)
     file = write_chunk(storage(), prepared.chunk.fingerprint, data)
-    row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows)
+    row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows, known.by_attempt)
     record_chunk(store(), claim, row)
     remove_prepared(pixels, measurements)
     return prepared.chunk.number
+
+
+def complete(config: ScoreConfig, prepared: PreparedPairs, known: RecalledRows) -> ChunkData:
+    """Add what is known of a chunk to what the encoder says of its other pairs; without such it is not asked."""
+    if not prepared.uids:
+        return known.data
+    measured = measure(config, prepared)
+    return weave(known, measured) if known.places else measured
 
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:

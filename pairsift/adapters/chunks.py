@@ -1,5 +1,6 @@
 """The chunk file: everything measured of a chunk's pairs, durable and checked when it is read."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +99,21 @@ def read_chunk(path: Path, *, embeddings: bool = True) -> ChunkData:
             table = file.read(columns=columns)
     except (OSError, pa.ArrowException) as error:
         raise ChunkDamagedError(f"chunk file {path} is gone or damaged: remove it and run again ({error})") from error
-    return _from_table(table)
+    return from_table(table)
+
+
+def read_rows(path: Path, sha256: str, rows: Sequence[int]) -> pa.Table:
+    """Read some rows of a chunk file whose bytes are those the ledger knows, with all their columns.
+
+    ChunkDamagedError where the file is gone or is not that one.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ChunkDamagedError(f"chunk file {path} is gone or cannot be read ({error})") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ChunkDamagedError(f"chunk file {path} is not the one that the ledger knows")
+    return pq.read_table(pa.BufferReader(data)).take(rows).replace_schema_metadata(None)
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -111,6 +126,17 @@ def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a Parquet file for writing: zstd, page checksums; dictionaries for words only."""
     words = [column.name for column in schema if pa.types.is_string(column.type)]
     return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True, use_dictionary=words)
+
+
+def from_table(table: pa.Table) -> ChunkData:
+    """Read what is measured from a table of a chunk file's columns; others may be there."""
+    return ChunkData(
+        uids=table["uid"].to_pylist(),
+        captions=table["caption"].to_pylist(),
+        signals={signal.name: table[signal.column].to_pylist() for signal in SIGNALS},
+        unmeasurable=[{name: Reason(reason) for name, reason in row} for row in table["unmeasurable"].to_pylist()],
+        **{name: _vectors(table[name]) for name in EMBEDDINGS if name in table.column_names},
+    )
 
 
 def embedding_column(vectors: NDArray[np.float16]) -> pa.FixedSizeListArray:
@@ -128,16 +154,6 @@ def _to_table(data: ChunkData) -> pa.Table:
         **{name: embedding_column(getattr(data, name)) for name in EMBEDDINGS},
     }
     return pa.table(columns)
-
-
-def _from_table(table: pa.Table) -> ChunkData:
-    return ChunkData(
-        uids=table["uid"].to_pylist(),
-        captions=table["caption"].to_pylist(),
-        signals={signal.name: table[signal.column].to_pylist() for signal in SIGNALS},
-        unmeasurable=[{name: Reason(reason) for name, reason in row} for row in table["unmeasurable"].to_pylist()],
-        **{name: _vectors(table[name]) for name in EMBEDDINGS if name in table.column_names},
-    )
 
 
 def _vectors(column: pa.ChunkedArray) -> NDArray[np.float16]:

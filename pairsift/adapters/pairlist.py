@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pairsift.adapters.durable import write_durably
-from pairsift.core.records import IngestedPair, Location
+from pairsift.core.records import IngestedPair, Location, PairContent
 
 BATCH_PAIRS = 256
 """Pairs in memory while the list is written; a slice is read in whole batches."""
@@ -81,10 +81,16 @@ def read_pairs(path: Path, start: int, stop: int) -> list[IngestedPair]:
 
 def read_identities(path: Path) -> list[tuple[str, str | None]]:
     """Read only (uid, image sha256) of every pair, in order: what a chunk's fingerprint is made of."""
+    return [(content.uid, content.image_sha256) for content in read_contents(path)]
+
+
+def read_contents(path: Path) -> list[PairContent]:
+    """Read only what a pair's measurements depend on, of every pair, in order."""
     with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
         batches = [reader.get_batch(number) for number in range(reader.num_record_batches)]
         pairs = pa.Table.from_batches(batches, SCHEMA)
-        return list(zip(pairs["uid"].to_pylist(), pairs["image_sha256"].to_pylist(), strict=True))
+        columns = (pairs["uid"], pairs["image_sha256"], pairs["raw_caption"].is_valid())
+        return [PairContent(*row) for row in zip(*(column.to_pylist() for column in columns), strict=True)]
 
 
 def _batched(pairs: Iterable[IngestedPair]) -> Iterator[list[IngestedPair]]:

@@ -96,12 +96,13 @@ def pair_rows(measured: Iterable[Measured]) -> Iterator[Row]:
             yield (*identity, *where, pair.image_sha256, display_text(pair.raw_caption), caption)
 
 
-def score_rows(measured: Iterable[Measured]) -> Iterator[Row]:
-    """Make the rows of the table `score`, in the order of SCORE_COLUMNS."""
+def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iterator[Row]:
+    """Make the rows of the table `score`, in the order of SCORE_COLUMNS; `measured_by` names every pair's attempt."""
+    attempts = iter(measured_by)
     for pairs, chunk in measured:
         columns = [chunk.signals[signal.name] for signal in SIGNALS]
         for pair, values, reasons in zip(pairs, zip(*columns, strict=True), chunk.unmeasurable, strict=True):
-            yield (pair.ordinal, *values, dict(reasons), {})
+            yield (pair.ordinal, *values, dict(reasons), {}, next(attempts))
 
 
 def decision_rows(decisions: Iterable[Decision]) -> Iterator[Row]:

@@ -41,12 +41,23 @@ def _story(row: Mapping[str, Any]) -> dict[str, Any]:
         "unmeasurable": reasons,
         "decision": {name: row[name] for name in DECISION}
         | {"rule": explain_rule(policy, values, reasons) or _after_rules(row, policy)},
-        "provenance": {name: attempt[name] for name in ATTEMPT}
+        "provenance": {"measured": _measured(row)}
+        | {name: attempt[name] for name in ATTEMPT}
         | {f"model {model['name']}": model["fingerprint"] for model in row["models"]}
         | {f"version of {name}": version for name, version in attempt["versions"].items()}
         | {"policy sha256": policy.sha256}
         | {"calibration": (row["calibration"] or {}).get("fingerprint")},
     }
+
+
+def _measured(row: Mapping[str, Any]) -> str:
+    """Tell who measured the pair: the attempt that decided it, or an earlier one, here or elsewhere."""
+    if not row["recalled"]:
+        return "in this attempt"
+    if row["measured_attempt"] is None:
+        return "in an attempt that is not there any more; taken from the store"
+    partition = f"{row['measured_dataset']}/{row['measured_partition']}"
+    return f"in attempt {row['measured_attempt']} of partition {partition}; taken from the store"
 
 
 def _after_rules(row: Mapping[str, Any], policy: Policy) -> str:

@@ -100,6 +100,18 @@ class IngestedPair:
 
 
 @dataclass(frozen=True, slots=True)
+class PairContent:
+    """What a pair's measurements are a function of, beside how it is scored: pairs alike in it are measured once.
+
+    The uid alone does not tell an absent caption or image from one that reads like its marker.
+    """
+
+    uid: str
+    image_sha256: str | None
+    captioned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """Signals of one pair, by name; `unmeasurable` says of some why they could not be measured."""
 

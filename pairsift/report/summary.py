@@ -41,7 +41,8 @@ class PartitionFacts:
 class RunFacts:
     """What a run came to; `pairs` has the counts of read, kept, dropped and quarantined, in this order.
 
-    `missing_days` are those of its days whose files have not all arrived. `deployed`: Prefect can start it again.
+    `recalled` of them had been measured before. `missing_days` are those of its days whose files have not all arrived.
+    `deployed`: Prefect can start it again.
     """
 
     run_id: str
@@ -56,6 +57,7 @@ class RunFacts:
     seconds: float
     missing_days: Sequence[str] = ()
     deployed: bool = False
+    recalled: int = 0
 
     @property
     def failed(self) -> list[PartitionFacts]:
@@ -120,6 +122,8 @@ def _origin(run: RunFacts) -> Iterator[str]:
         shown, more = run.missing_days[:SHOWN_DAYS], len(run.missing_days) - SHOWN_DAYS
         yield f"- **Files not all there** {', '.join(shown)}{f' and {more} more days' if more > 0 else ''}"
     yield f"- **Policy** {markdown(run.policy)}"
+    if run.recalled:
+        yield f"- **Measured before** {run.recalled:,} pairs ({share(run.recalled, run.pairs['read'])}): from the store"
     yield f"- **Results** {markdown(run.out)}/{markdown(run.dataset)}/manifest.json"
     yield f"- **Database** {markdown(run.database)}"
     yield f"- **Took** {run.seconds:,.1f} s, run {markdown(run.run_id)}"

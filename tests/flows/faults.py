@@ -16,6 +16,7 @@ STAGES = (
     "tasks.plan.plan_run",
     "tasks.attempt.claim_partition",
     "tasks.ingest.ingest_partition",
+    "tasks.recall.recall_pairs",
     "tasks.preprocess.preprocess_chunk",
     "tasks.score.score_chunk",
     "tasks.threshold.threshold_partition",

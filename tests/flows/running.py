@@ -53,11 +53,13 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def lineage(store: Engine) -> list[tuple[Any, ...]]:
-    """Read what is committed of every pair but ids, times, places and runs."""
-    unstable = {"attempt", "flow_run_id", "run_id", "source_uri", "export_uri"}
+def lineage(store: Engine, dataset: str = "%") -> list[tuple[Any, ...]]:
+    """Read what is committed of every pair, but ids, times, places, runs and who measured; of one data set or all."""
+    unstable = {"attempt", "flow_run_id", "run_id", "source_uri", "export_uri", "recalled"}
+    unstable |= {"measured_dataset", "measured_partition", "measured_attempt"}
+    query = text("SELECT * FROM pair_lineage WHERE dataset LIKE :dataset ORDER BY dataset, partition, key")
     with store.connect() as connection:
-        rows = connection.execute(text("SELECT * FROM pair_lineage ORDER BY dataset, partition, key")).mappings()
+        rows = connection.execute(query, {"dataset": dataset}).mappings()
         return [tuple(value for name, value in row.items() if name not in unstable) for row in rows]
 
 

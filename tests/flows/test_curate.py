@@ -27,7 +27,7 @@ def test_prefect_shows_the_five_stages_of_every_partition_as_task_runs(source: P
 
     (partition,) = flow_runs(summary["run"])
     expected = sorted(
-        ["claim a", "ingest a", "threshold a", "export a", "commit a"]
+        ["claim a", "ingest a", "recall a", "threshold a", "export a", "commit a"]
         + [f"{stage} a {chunk}/3" for stage in ("preprocess", "score") for chunk in (1, 2, 3)]
     )
     assert partition.name == "source/a"

@@ -11,6 +11,7 @@ from tasks.export import commit_partition, export_partition
 from tasks.ingest import ingest_partition
 from tasks.plan import plan_run
 from tasks.preprocess import preprocess_chunk
+from tasks.recall import recall_pairs
 from tasks.references import IngestedPartition, PartitionOutcome, RunPlan
 from tasks.score import score_chunk
 from tasks.threshold import threshold_partition
@@ -41,7 +42,7 @@ def claimed(job: PartitionJob) -> Claim:
 
 def scored(job: PartitionJob, claim: Claim) -> IngestedPartition:
     """Ingest, and score every chunk that is not in the ledger."""
-    ingested = ingest_partition.fn(job, claim)
+    ingested = recall_pairs.fn(job, ingest_partition.fn(job, claim))
     for chunk in ingested.chunks:
         if not chunk.ledgered:
             score_chunk.fn(job, claim, preprocess_chunk.fn(job, ingested, chunk))

@@ -48,6 +48,13 @@ def test_hostile_text_is_text_in_markdown(text: str, escaped: str):
     assert markdown(text) == escaped
 
 
+def test_pairs_measured_before_are_told_where_there_are_some():
+    told = "- **Measured before** 1,800 pairs (90.0 %): from the store"
+
+    assert told in render_run(replace(RUN, recalled=1800), "<svg/>")
+    assert "Measured before" not in render_run(RUN, "<svg/>")
+
+
 def test_hostile_text_is_text_in_xml():
     assert xml('<a b="c">&\'\u202e') == r"&lt;a b=&quot;c&quot;&gt;&amp;&#x27;\u{202e}"
 

@@ -1,9 +1,9 @@
 """What a claimed attempt may write: every transaction proves first that the claim still holds."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from pairsift.adapters.store.bulk import insert_rows, storable_text
@@ -48,11 +48,15 @@ def renew_lease(engine: Engine, claim: Claim) -> None:
 
 def ledgered_chunks(engine: Engine, partition_id: int, fingerprints: Sequence[str]) -> dict[str, ChunkRow]:
     """Give those of the chunks that are in the ledger, whichever attempt made them."""
-    query = select(chunk.c.fingerprint, chunk.c.uri, chunk.c.sha256, chunk.c.size, chunk.c.rows).where(
-        chunk.c.partition_id == partition_id, chunk.c.fingerprint.in_(fingerprints)
-    )
+    query = select(chunk).where(chunk.c.partition_id == partition_id, chunk.c.fingerprint.in_(fingerprints))
     with engine.connect() as connection:
-        return {row.fingerprint: ChunkRow(*row) for row in connection.execute(query)}
+        return {row.fingerprint: _chunk_row(row) for row in connection.execute(query)}
+
+
+def _chunk_row(row: Row[tuple[object, ...]]) -> ChunkRow:
+    recalled: Mapping[str, Sequence[int]] = row.recalled or {}
+    by_attempt = {int(attempt_id): tuple(places) for attempt_id, places in recalled.items()}
+    return ChunkRow(row.fingerprint, row.uri, row.sha256, row.size, row.rows, by_attempt)
 
 
 def record_chunk(engine: Engine, claim: Claim, made: ChunkRow) -> None:
@@ -68,6 +72,7 @@ def record_chunk(engine: Engine, claim: Claim, made: ChunkRow) -> None:
         "size": made.size,
         "rows": made.rows,
         "attempt_id": claim.attempt_id,
+        "recalled": {str(attempt_id): list(places) for attempt_id, places in made.recalled.items()},
     }
     same = (chunk.c.partition_id == claim.partition_id, chunk.c.fingerprint == made.fingerprint)
     with writing(engine) as connection:

@@ -112,13 +112,17 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class ChunkRow:
-    """One durable chunk file; `uri` is relative to the storage, `size` in bytes."""
+    """One durable chunk file; `uri` is relative to the storage, `size` in bytes.
+
+    `recalled` names the places in it, from 0, of the pairs that other attempts measured, by those attempts' ids.
+    """
 
     fingerprint: str
     uri: str
     sha256: str
     size: int
     rows: int
+    recalled: Mapping[int, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

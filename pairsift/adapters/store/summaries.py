@@ -17,11 +17,15 @@ BINS_PER_UNIT = 50
 
 @dataclass(frozen=True, slots=True)
 class VerdictSummary:
-    """Verdicts and reasons of some partitions' committed attempts; `example` is the key of a dropped pair."""
+    """Verdicts and reasons of some partitions' committed attempts; `example` is the key of a dropped pair.
+
+    `recalled` is the number of pairs that an earlier attempt had measured, at these partitions or at others.
+    """
 
     counts: Counts
     reasons: dict[str, int]
     example: str | None
+    recalled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,10 @@ def summarise(engine: Engine, partition_ids: Sequence[int]) -> VerdictSummary:
     verdicts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     example: str | None = None
+    recalled = 0
     with engine.connect() as connection:
         for ids in in_batches(partition_ids):
+            recalled += connection.execute(_recalled_of(ids)).scalar_one()
             for verdict, reason, count, key in connection.execute(_reasons_of(ids)):
                 verdicts[verdict] += count
                 if reason is not None:
@@ -71,7 +77,16 @@ def summarise(engine: Engine, partition_ids: Sequence[int]) -> VerdictSummary:
                 if verdict == Verdict.DROP:
                     example = example or key
     by_verdict = (verdicts[Verdict.KEEP], verdicts[Verdict.DROP], verdicts[Verdict.QUARANTINE])
-    return VerdictSummary(Counts(verdicts.total(), *by_verdict), dict(reasons), example)
+    return VerdictSummary(Counts(verdicts.total(), *by_verdict), dict(reasons), example, recalled)
+
+
+def _recalled_of(partition_ids: Sequence[int]) -> Select[tuple[int]]:
+    return (
+        select(func.count())
+        .select_from(partition)
+        .join(score, score.c.attempt_id == partition.c.committed_attempt_id)
+        .where(partition.c.id.in_(partition_ids), score.c.measured_attempt_id != score.c.attempt_id)
+    )
 
 
 def _reasons_of(partition_ids: Sequence[int]) -> Select[tuple[str, str | None, int, str]]:

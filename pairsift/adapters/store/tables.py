@@ -169,6 +169,8 @@ chunk = Table(
     Column("size", BigInteger, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("attempt_id", ForeignKey("attempt.id"), nullable=False),
+    # {attempt that measured them: places in the chunk} of the pairs taken from other chunks; older rows have none.
+    Column("recalled", JSON),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -189,7 +191,7 @@ pair = Table(
     Column("attempt_id", ForeignKey("attempt.id"), primary_key=True, autoincrement=False),
     _ordinal(),
     Column("key", Text, nullable=False, index=True),
-    Column("uid", Text, nullable=False, index=True),
+    Column("uid", Text, nullable=False),
     Column("source_uid", Text),
     Column("source_uri", Text),
     Column("byte_offset", BigInteger),
@@ -214,6 +216,8 @@ score = Table(
     *(Column(signal.column, SIGNAL_TYPES[signal.type]) for signal in SIGNALS),
     Column("unmeasurable", JSON, nullable=False),
     Column("extra", JSON, nullable=False),
+    # NULL in rows of older versions: their own attempt.
+    Column("measured_attempt_id", Integer),
     sqlite_with_rowid=False,
 )
 
@@ -276,11 +280,13 @@ fusion_head = Table(
 )
 
 Index(None, partition.c.committed_attempt_id)
+# With the attempt, so that the newest one that knows a uid is found in one step, however many there are.
+Index(None, pair.c.uid, pair.c.attempt_id)
 
 PAIR_COLUMNS: tuple[str, ...] = tuple(name for name in pair.c.keys() if name != "attempt_id")  # noqa: SIM118 - a collection of columns, not a dict: iterating gives columns
 """Order of the values in a row for `pair`, the attempt's id left out."""
 SCORE_COLUMNS: tuple[str, ...] = tuple(name for name in score.c.keys() if name != "attempt_id")  # noqa: SIM118 - see above
-"""Order of the values in a row for `score`: ordinal, every signal in the order of SIGNALS, unmeasurable, extra."""
+"""Order of the values in a row for `score`: ordinal, signals in SIGNALS' order, unmeasurable, extra, who measured."""
 DECISION_COLUMNS: tuple[str, ...] = (
     "ordinal",
     "alignment_z",

@@ -44,6 +44,8 @@ def select_lineage() -> Select[tuple[object, ...]]:
         .scalar_subquery()
     )
     exported = and_(decision.c.verdict == "keep", decision.c.decision_set_id == attempt.c.decision_set_id)
+    measured = attempt.alias("measured")
+    measured_partition, measured_dataset = partition.alias("measured_partition"), dataset.alias("measured_dataset")
     return select(
         dataset.c.name.label("dataset"),
         partition.c.key.label("partition"),
@@ -64,7 +66,16 @@ def select_lineage() -> Select[tuple[object, ...]]:
         attempt.c.score_fingerprint,
         attempt.c.flow_run_id,
         attempt.c.run_id,
-    ).select_from(_decided_pairs(decision.c.decision_set_id == _shown_decision_set()))
+        measured_dataset.c.name.label("measured_dataset"),
+        measured_partition.c.key.label("measured_partition"),
+        measured.c.number.label("measured_attempt"),
+        case((measured.c.id == attempt.c.id, 0), else_=1).label("recalled"),
+    ).select_from(
+        _decided_pairs(decision.c.decision_set_id == _shown_decision_set())
+        .outerjoin(measured, measured.c.id == func.coalesce(score.c.measured_attempt_id, score.c.attempt_id))
+        .outerjoin(measured_partition, measured_partition.c.id == measured.c.partition_id)
+        .outerjoin(measured_dataset, measured_dataset.c.id == measured_partition.c.dataset_id)
+    )
 
 
 def _select_decisions() -> Select[tuple[object, ...]]:

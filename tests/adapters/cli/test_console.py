@@ -66,6 +66,7 @@ def run_summary(**values: object) -> dict[str, object]:
         "missing_days": [],
         "partitions": {"committed": 0, "skipped": 0, "failed": 1},
         "pairs": {"read": 0, "kept": 0, "dropped": 0, "quarantined": 0},
+        "recalled": 0,
         "reasons": {},
         "failed": [],
         "seconds": 1.0,
@@ -78,6 +79,11 @@ def run_summary(**values: object) -> dict[str, object]:
 
 def test_run_names_the_days_whose_files_are_not_all_there():
     assert "2026-11-25" in drawn(render_run(run_summary(missing_days=["2026-11-24", "2026-11-25"])))
+
+
+def test_run_says_how_many_pairs_were_measured_before_where_there_are_some():
+    assert "Recalled  9 pairs, measured before" in drawn(render_run(run_summary(recalled=9)))
+    assert "Recalled" not in drawn(render_run(run_summary(recalled=0)))
 
 
 def test_status_and_run_let_no_control_character_of_an_error_or_a_key_through():

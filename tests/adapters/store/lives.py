@@ -74,9 +74,10 @@ def pair_rows(n: int = 6) -> list[tuple[object, ...]]:
     ]
 
 
-def score_rows(n: int = 6) -> list[tuple[object, ...]]:
+def score_rows(n: int = 6, measured_by: int | None = None) -> list[tuple[object, ...]]:
     values = [SAMPLE_VALUES[signal.type] for signal in SIGNALS]
-    return [(i, *values, {"pair.alignment": Reason.LANGUAGE_UNSUPPORTED} if i == 1 else {}, {}) for i in range(n)]
+    reasons = {1: {"pair.alignment": Reason.LANGUAGE_UNSUPPORTED}}
+    return [(i, *values, reasons.get(i, {}), {}, measured_by) for i in range(n)]
 
 
 def decision_rows(n: int = 6, dropped: int = 0) -> list[tuple[object, ...]]:

@@ -26,7 +26,11 @@ def real_engine(url: str) -> Iterator[Engine]:
 
 
 def lineage_of(engine: Engine, dataset_name: str) -> list[tuple[object, ...]]:
-    shown = [column for column in pair_lineage.c if column.name not in {"dataset", "attempt"}]
+    shown = [
+        column
+        for column in pair_lineage.c
+        if column.name not in {"dataset", "attempt", "measured_dataset", "measured_attempt"}
+    ]
     query = select(*shown).where(pair_lineage.c.dataset == dataset_name).order_by(pair_lineage.c.key)
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(query)]

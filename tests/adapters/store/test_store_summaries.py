@@ -84,6 +84,15 @@ def test_verdicts_and_reasons_of_the_partitions_asked_for_are_counted(engine: En
     )
 
 
+def test_pairs_that_an_earlier_attempt_measured_are_counted(engine: Engine, prepared: Prepared):
+    held = claim(engine, prepared.partition_id)
+    by_others, by_itself = score_rows(measured_by=held.attempt_id - 1)[:4], score_rows(measured_by=held.attempt_id)[4:]
+    made = result(prepared.decision_set_id)
+    commit_attempt(engine, held, replace(made, scores=[*by_others, *by_itself]))
+
+    assert summarise(engine, [prepared.partition_id]).recalled == 4
+
+
 def test_a_partition_tells_its_last_attempt_and_the_counts_of_its_committed_one(engine: Engine, prepared: Prepared):
     commit_alignments(engine, prepared, *[0.25] * 6)
     claim(engine, prepared.partition_id, replace(REQUEST, decision_fingerprint="other", flow_run_id="run-2"))
