@@ -1,6 +1,8 @@
 # Everything a user or a contributor runs; `make help` lists it.
 PYTHON ?= python3.11
 VENV := .venv
+# Options of benchmarks.peers, such as PEERS="--pairs 128 --repeats 1 --only Juicer day".
+PEERS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The sample run keeps its Prefect server's own database beside its results.
@@ -51,9 +53,10 @@ types: setup ## check the types
 layers: setup ## check that imports run one way
 	$(BIN)/lint-imports
 
-bench: setup ## measure speed and decision quality (minutes); write the figures to docs/log.md
+bench: setup ## measure decision quality, speed, and speed beside other systems (hours); figures go to docs/log.md
 	$(BIN)/python -m benchmarks.decision_quality
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.peers $(PEERS)
 
 clean: ## remove the environment, caches and the sample's results
 	rm -rf $(VENV) pairsift-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -19,7 +19,7 @@ from pairsift.models.conse import Conse
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder
 from pairsift.models.sentences import BUCKETS
-from tasks.score import LANES
+from tasks.workplace import LANES
 
 PAIRS = 256
 REPEATS = 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-SAMPLE = Path("examples/sample")
+SAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sample"
 PAIRS_PER_SHARD = 2_500
 ENDINGS = ("", " today", " at noon", " in the morning", " on a quiet day", " seen from the side", " in bright light")
 

@@ -5,11 +5,14 @@ and no database: it calls the functions that the tasks call. Without a CUDA devi
 """
 
 import argparse
+import hashlib
 import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +24,24 @@ from numpy.typing import NDArray
 
 from benchmarks.photo_pairs import photo_pairs
 from benchmarks.sample_pictures import prepare
-from pairsift.config import ScoreConfig
+from pairsift.adapters.pairlist import write_pairs
+from pairsift.adapters.scratch import read_prepared
+from pairsift.config import PreprocessConfig, ScoreConfig
+from pairsift.core.images import SQUARE
 from pairsift.core.preprocessing import Prepared
+from pairsift.core.records import Cleaner, IngestedPair, Location
 from pairsift.models.clip import Clip
 from pairsift.models.device import resolve
 from pairsift.models.encoder import load_encoder, picture_fit
 from pairsift.models.replay import Replayed
 from pairsift.models.scores import Encoder
+from tasks.preparing import Preparation, prepare_apart
 
 MODELS = ("ViT-B-32", "ViT-L-14")
 CHUNK = 2_048
 PASSES = 5
-LANES = (1, 4, 8, 16)
+LANES = (1, 4, 16)
+LANES_AT_ONCE = 4
 DISTINCT = 512
 """Different pictures; a chunk repeats them, which changes no pass: pixels are given as they are."""
 
@@ -61,7 +70,8 @@ def measurements(models: Sequence[str], folder: Path, *, compiled: bool) -> Iter
     """Measure the machine, then every model."""
     yield {"device": torch.cuda.get_device_name(), "torch": torch.__version__}
     pairs = list(photo_pairs(DISTINCT))
-    yield from decoding(pairs)
+    orders = write_orders(pairs, folder)
+    yield from decoding(orders, [image for _, image, _ in pairs])
     for model in models:
         spec = f"open_clip:{model}:{random_checkpoint(model, folder)}"
         configs = [ScoreConfig(encoder=spec, device="cuda", dtype="bfloat16")]
@@ -70,7 +80,7 @@ def measurements(models: Sequence[str], folder: Path, *, compiled: bool) -> Iter
         yield agreement(spec, prepared)
         for config in configs:
             yield {"model": model, **scoring(config, prepared)}
-        yield {"model": model, **pipeline(configs[0], pairs)}
+        yield {"model": model, **pipeline(configs[0], orders, LANES[-1])}
 
 
 def random_checkpoint(model: str, folder: Path) -> Path:
@@ -105,7 +115,7 @@ def scoring(config: ScoreConfig, prepared: Sequence[Prepared]) -> dict[str, Any]
     started = time.perf_counter()
     encoder.score(pixels, images, captions)
     first = time.perf_counter() - started
-    rate = CHUNK / median_seconds(lambda: encoder.score(pixels, images, captions))
+    rate = LANES_AT_ONCE * CHUNK / median_seconds(partial(score_at_once, encoder, pixels, captions))
     return {
         "compile": config.compile,
         "batch": encoder.batch.size,
@@ -116,6 +126,14 @@ def scoring(config: ScoreConfig, prepared: Sequence[Prepared]) -> dict[str, Any]
         "image tower pairs/s": {k: round(v) for k, v in tower_rates(encoder, pixels).items()},
         "memory GiB": round(torch.cuda.max_memory_reserved() / 2**30, 2),
     }
+
+
+def score_at_once(encoder: Encoder, pixels: Pixels, captions: Sequence[str | None]) -> None:
+    """Score chunks on several threads, as the flow's lanes do: one tokenizes while another one has the device."""
+    images = np.arange(len(pixels))
+    with ThreadPoolExecutor(LANES_AT_ONCE) as pool:
+        for scored in [pool.submit(encoder.score, pixels, images, captions) for _ in range(LANES_AT_ONCE)]:
+            scored.result()
 
 
 def tower_rates(encoder: Clip, pixels: Pixels) -> dict[str, float]:
@@ -139,11 +157,9 @@ def tower_rates(encoder: Clip, pixels: Pixels) -> dict[str, float]:
 def busy(encoder: Encoder, pixels: Pixels, captions: Sequence[str | None]) -> float:
     """Share of the wall time of chunks in a row in which at least one kernel runs, by torch's profiler."""
     activities = [torch.profiler.ProfilerActivity.CUDA]
-    images = np.arange(len(pixels))
     with torch.profiler.profile(activities=activities) as profile:
         started = time.perf_counter()
-        for _ in range(3):
-            encoder.score(pixels, images, captions)
+        score_at_once(encoder, pixels, captions)
         wall_us = 1e6 * (time.perf_counter() - started)
     kernels = sorted(
         (event.time_range.start, event.time_range.end)
@@ -157,39 +173,59 @@ def busy(encoder: Encoder, pixels: Pixels, captions: Sequence[str | None]) -> fl
     return total / wall_us
 
 
-def decoding(pairs: Sequence[tuple[str, bytes, str]]) -> Iterator[dict[str, Any]]:
-    """Prepare pairs on growing numbers of threads, and decode JPEGs on the device."""
-    fit = picture_fit(ScoreConfig())
+def decoding(orders: Sequence[Preparation], files: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+    """Prepare chunks on growing numbers of threads and of processes, and decode JPEGs on the device."""
     for lanes in LANES:
-        parts = [pairs[lane::lanes] for lane in range(lanes)]
-        with ThreadPoolExecutor(lanes) as pool:
-            seconds = median_seconds(lambda: list(pool.map(lambda part: prepare(part, fit), parts)), 3)  # noqa: B023
-        yield {"lanes": lanes, "prepared pairs/s": round(len(pairs) / seconds)}
-    files = [torch.frombuffer(bytearray(image), dtype=torch.uint8) for _, image, _ in pairs]
+        rates = {}
+        for kind, processes in (("threads", 0), ("processes", lanes)):
+            with ThreadPoolExecutor(lanes) as pool:
+                seconds = median_seconds(partial(prepare_all, pool, orders[:lanes], processes), 2)
+            rates[kind] = round(lanes * DISTINCT / seconds)
+        yield {"prepared pairs/s": rates, "lanes": lanes}
+    tensors = [torch.frombuffer(bytearray(image), dtype=torch.uint8) for image in files]
 
     def decode() -> None:
-        torchvision.io.decode_jpeg(files, device="cuda")
+        torchvision.io.decode_jpeg(tensors, device="cuda")
         torch.cuda.synchronize()
 
-    yield {"decoded on the device pictures/s": round(len(files) / median_seconds(decode))}
+    yield {"decoded on the device pictures/s": round(len(tensors) / median_seconds(decode))}
 
 
-def pipeline(config: ScoreConfig, pairs: Sequence[tuple[str, bytes, str]]) -> dict[str, Any]:
-    """Prepare on all lanes and score as the flow does: chunks wait for the device only, and it for the lanes."""
+def prepare_all(pool: ThreadPoolExecutor, orders: Sequence[Preparation], processes: int) -> int:
+    """Prepare one chunk on every lane."""
+    return sum(pool.map(partial(prepare_apart, processes=processes), orders))
+
+
+def pipeline(config: ScoreConfig, orders: Sequence[Preparation], processes: int) -> dict[str, Any]:
+    """Prepare and score on all lanes as the flow does: chunks wait for the device only, and it for the lanes."""
     encoder, fit = load_encoder(config), picture_fit(config)
 
-    def chunk(_: int) -> int:
-        pixels, captions = chunk_of(prepare(pairs, fit), DISTINCT)
-        encoder.score(pixels, np.arange(DISTINCT), captions)
-        return DISTINCT
+    def chunk(order: Preparation) -> int:
+        prepare_apart(replace(order, fit=fit), processes)
+        prepared = read_prepared(order.pixels, order.measurements)
+        encoder.score(prepared.pixels, prepared.image_of, prepared.captions)
+        return len(prepared.uids)
 
-    rates = {}
-    for lanes in LANES:
-        with ThreadPoolExecutor(lanes) as pool:
-            started = time.perf_counter()
-            done = sum(pool.map(chunk, range(max(2 * lanes, 4))))
-            rates[lanes] = round(done / (time.perf_counter() - started))
-    return {"pairs/s from JPEG, by lanes": rates}
+    with ThreadPoolExecutor(len(orders)) as pool:
+        list(pool.map(chunk, orders))
+        started = time.perf_counter()
+        done = sum(pool.map(chunk, [*orders] * 2))
+        return {"processes": processes, "pairs/s from JPEG": round(done / (time.perf_counter() - started))}
+
+
+def write_orders(pairs: Sequence[tuple[str, bytes, str]], folder: Path) -> list[Preparation]:
+    """Write the images into one file and their pair list beside it; give as many chunks of them as there are lanes."""
+    data, offset = folder / "images", 0
+    listed: list[IngestedPair] = []
+    with data.open("wb") as file:
+        for key, image, caption in pairs:
+            place = Location(str(data), offset, len(image))
+            digest = hashlib.sha256(image).hexdigest()
+            listed.append(IngestedPair(len(listed), key, key, place, digest, caption.encode()))
+            offset += file.write(image)
+    pair_list = write_pairs(folder / "pairs.arrow", listed).path
+    base = (pair_list, 0, len(listed), frozenset[int](), PreprocessConfig(), Cleaner.DEFAULT, SQUARE)
+    return [Preparation(*base, folder / f"{lane}.npy", folder / f"{lane}.json") for lane in range(LANES[-1])]
 
 
 def chunk_of(prepared: Sequence[Prepared], count: int) -> tuple[Pixels, list[str | None]]:

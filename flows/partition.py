@@ -16,9 +16,10 @@ from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
 from tasks.recall import recall_pairs
 from tasks.references import ChunkSlice, IngestedPartition, PartitionOutcome
-from tasks.score import LANES, score_chunk
+from tasks.score import score_chunk
 from tasks.showing import ScoringProgress
 from tasks.threshold import threshold_partition
+from tasks.workplace import LANES
 
 Submitted = tuple[PrefectFuture[Any], PrefectFuture[Any]]
 """A chunk under way: its preprocessing and its scoring."""

@@ -163,7 +163,14 @@ class RunConfig(Model):
         "executed.",
     )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
-    chunk_pairs: int = Field(default=512, ge=1, description="Pairs that one task run holds in memory.")
+    chunk_pairs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        default="auto", description="Pairs that one task run holds in memory; auto takes 512 on a CPU, 2,048 on CUDA."
+    )
+    decoders: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        default="auto",
+        description="Processes that read and decode pictures beside the run's own; auto takes one a core on CUDA, "
+        "which one process's threads cannot feed, and none on a CPU, whose cores have the model to run.",
+    )
     dispatch: DispatchConfig = Field(default=DispatchConfig(), description="Who works on the partitions.")
 
 

@@ -63,8 +63,8 @@ def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair
 def plan_chunks(job: PartitionJob, claim: Claim, listed: PairList) -> tuple[ChunkSlice, ...]:
     """Cut the pair list into chunks; one that is in the ledger, its file in place, need not be scored again."""
     identities = read_identities(listed.path)
-    starts = range(0, listed.count, job.config.chunk_pairs)
-    slices = [(start, min(start + job.config.chunk_pairs, listed.count)) for start in starts]
+    size = int(job.config.chunk_pairs)  # resolved by the plan
+    slices = [(start, min(start + size, listed.count)) for start in range(0, listed.count, size)]
     prints = [chunk_fingerprint(job.score_fingerprint, identities[start:stop]) for start, stop in slices]
     ledger = ledgered_chunks(store(), claim.partition_id, prints)
     there = {row.fingerprint for row in ledger.values() if chunk_is_there(storage(), row.uri, row.sha256)}

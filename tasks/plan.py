@@ -36,6 +36,9 @@ from tasks.references import RunPlan
 from tasks.retrying import STAGE
 from tasks.workplace import scratch, storage, store
 
+CHUNK_PAIRS = {"cpu": 512, "cuda": 2_048}
+"""Pairs of a chunk by what scores them: 10 to 60 seconds of a CPU's work, a second of a GPU's."""
+
 
 @task(name="plan", task_run_name="plan", **STAGE)
 def plan_run(request: RunRequest) -> RunPlan:
@@ -80,7 +83,7 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
     """Resolve everything that is the same for all partitions of a run; a partition's own is filled in later."""
     score = resolve(request.config.score, elsewhere=request.config.dispatch.work_pool is not None)
     require_signals(policy, score)
-    config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()})
+    config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()} | sizes(request, score))
     scored = score_fingerprint(config.score, config.preprocess, policy.cleaner)
     return PartitionJob(
         partition_id=0,
@@ -95,6 +98,12 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         models={card.name: card.fingerprint for card in model_cards(config.score)},
         run_id=str(flow_run.id),
     )
+
+
+def sizes(request: RunRequest, score: ScoreConfig) -> dict[str, int]:
+    """Resolve how many pairs a chunk has; none of its results depends on it."""
+    chunk_pairs = request.config.chunk_pairs
+    return {"chunk_pairs": chunk_pairs if chunk_pairs != "auto" else CHUNK_PAIRS[score.device.partition(":")[0]]}
 
 
 def require_signals(policy: Policy, score: ScoreConfig) -> None:

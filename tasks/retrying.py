@@ -1,6 +1,7 @@
 """Which errors are worth another try: those of a network, a database or a disk that may have passed."""
 
 import errno
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypedDict
 
 import httpx
@@ -14,8 +15,11 @@ TRANSIENT_ERRNOS = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO,
 
 
 def is_transient(error: BaseException) -> bool:
-    """Say whether the same call may succeed later. Bad data, a missing file or a full disk will not."""
-    if isinstance(error, ConnectionError | TimeoutError | httpx.TransportError) or transient(error):
+    """Say whether the same call may succeed later. Bad data, a missing file or a full disk will not.
+
+    BrokenProcessPool: a process beside this one was killed; the next call starts others.
+    """
+    if isinstance(error, ConnectionError | TimeoutError | httpx.TransportError | BrokenProcessPool) or transient(error):
         return True
     if isinstance(error, httpx.HTTPStatusError):  # Prefect's client raises its own kind of it
         return error.response.is_server_error

@@ -1,6 +1,5 @@
 """Score one chunk: the encoder's signals and embeddings, into one durable chunk file and one row of the ledger."""
 
-import os
 from pathlib import Path
 
 from prefect import task
@@ -16,10 +15,6 @@ from pairsift.models.encoder import load_encoder
 from tasks.references import PreparedChunk
 from tasks.retrying import STAGE
 from tasks.workplace import storage, store
-
-LANES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-"""Chunks scored at once on a CPU: one a core, each on one thread, which costs least and gives the same bytes on any
-number of cores."""
 
 
 @task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)

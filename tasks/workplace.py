@@ -1,5 +1,6 @@
 """Where this process works: its store and its storage folder, from the settings; opened once."""
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from pairsift.adapters.store.engine import open_engine
 from pairsift.core.fingerprint import fingerprint
 from pairsift.models.device import limit_threads
 from pairsift.settings import Settings
+
+LANES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""Chunks scored at once on a CPU: one a core, each on one thread, which costs least and gives the same bytes on any
+number of cores."""
 
 
 def store() -> Engine:

@@ -16,7 +16,7 @@ from pairsift.adapters.memory import keep_freed_memory
 from pairsift.config import load_config
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder, picture_fit
-from tasks.score import LANES
+from tasks.workplace import LANES
 
 PAIRS = 128
 PASSES = 3

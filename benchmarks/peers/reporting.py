@@ -78,5 +78,5 @@ def document(
 def processor() -> str:
     """Return the processor's name and which of the instructions that count here it has."""
     capabilities = torch.cpu.get_capabilities()
-    flags = [name for name in ("avx2", "avx512", "avx512_vnni", "avx512_bf16", "amx_bf16") if capabilities.get(name)]
+    flags = [name for name in ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16") if capabilities.get(name)]
     return " ".join([str(capabilities.get("cpu_name", "unknown")), *flags])

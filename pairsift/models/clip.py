@@ -38,7 +38,7 @@ class Tower(Protocol):
 class Tokenizer(Protocol):
     """Captions to token ids (n, context length), padded with one number."""
 
-    def __call__(self, texts: list[str]) -> torch.Tensor:
+    def __call__(self, texts: list[str], /) -> torch.Tensor:
         """Tokenize captions."""
 
 

@@ -21,6 +21,7 @@ from pairsift.models.feeding import ROOM, BatchSize, find_batch_size
 from pairsift.models.fusion import HEADS
 from pairsift.models.replay import Replayed
 from pairsift.models.scores import ModelCard
+from pairsift.models.tokens import compiled
 from pairsift.models.towers import ImageTower, TextTower
 
 _SAME = 0.9999
@@ -121,7 +122,7 @@ def _build(source: ClipSource) -> tuple[Any, Tokenizer]:
             force_quick_gelu=source.quick_gelu,
             require_pretrained=True,
         )
-        tokenizer: Tokenizer = open_clip.get_tokenizer(source.model)
+        tokenizer: Tokenizer = compiled(open_clip.get_tokenizer(source.model))
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise ModelUnavailableError(f"{source.weights} does not hold the weights of {source.name}: {error}") from error
     return net.eval().requires_grad_(requires_grad=False), tokenizer
