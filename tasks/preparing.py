@@ -55,14 +55,15 @@ def prepare_apart(order: Preparation, processes: int) -> int:
     if not processes:
         return prepare_files(order)
     try:
-        return _children(processes).submit(prepare_files, order).result()
+        return children_of(processes).submit(prepare_files, order).result()
     except BrokenProcessPool:
-        _children.cache_clear()
+        children_of.cache_clear()
         raise
 
 
 @cache
-def _children(processes: int) -> ProcessPoolExecutor:
+def children_of(processes: int) -> ProcessPoolExecutor:
+    """Start so many processes, once; they live as long as this one."""
     # Spawned: a fork of a process with threads may inherit a lock that nobody will open.
     spawn = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(processes, mp_context=spawn, initializer=_begin)

@@ -16,8 +16,7 @@ from pairsift.adapters.pairlist import write_pairs
 from pairsift.config import PreprocessConfig, RunConfig, ScoreConfig
 from pairsift.core.images import Fit
 from pairsift.core.records import Cleaner, IngestedPair, Location
-from tasks import preparing
-from tasks.preparing import Preparation, prepare_apart
+from tasks.preparing import Preparation, children_of, prepare_apart
 from tasks.preprocess import decoders
 from tasks.retrying import is_transient
 from tasks.workplace import LANES
@@ -50,10 +49,7 @@ def test_another_process_writes_the_same_files(order: Preparation, tmp_path: Pat
 
 
 def test_a_killed_process_costs_one_more_try(order: Preparation):
-    prepare_apart(order, 1)
-    (child,) = preparing._children(1)._processes.values()
-    os.kill(child.pid or 0, signal.SIGKILL)
-    child.join()
+    os.kill(children_of(1).submit(os.getpid).result(), signal.SIGKILL)
 
     with pytest.raises(BrokenProcessPool) as broken:
         prepare_apart(order, 1)
@@ -64,7 +60,7 @@ def test_a_killed_process_costs_one_more_try(order: Preparation):
 
 def prepare_and_wait(order: Preparation, pids: "multiprocessing.Queue[int]") -> None:
     prepare_apart(order, 1)
-    pids.put(*preparing._children(1)._processes)
+    pids.put(children_of(1).submit(os.getpid).result())
     signal.pause()
 
 
