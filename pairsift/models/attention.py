@@ -27,8 +27,10 @@ class RowwiseAttention(nn.Module):
         need_weights: bool = False,  # noqa: ARG002
         attn_mask: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, None]:
-        """Attend from rows (b, k, d) to themselves."""
+        """Attend from rows (b, k, d) to themselves; a mask is (k, k), or (b · heads, k, k) with one a row and head."""
         count, length, dim = rows.shape
+        if attn_mask is not None and attn_mask.ndim == 3:
+            attn_mask = attn_mask.view(count, self.heads, length, length)
         projected = functional.linear(rows, self.in_proj_weight, self.in_proj_bias)
         query, key, value = projected.view(count, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attn_mask)
