@@ -1,8 +1,12 @@
 """Score one chunk: the encoder's signals and embeddings, into one durable chunk file and one row of the ledger."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from prefect import task
+from prefect.concurrency.sync import concurrency
 
 from pairsift.adapters.chunks import ChunkData, write_chunk
 from pairsift.adapters.recalled import RecalledRows, read_recalled, weave
@@ -12,9 +16,12 @@ from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
 from pairsift.core.measuring import encodable_caption, merge
 from pairsift.models.encoder import load_encoder
+from pairsift.settings import Settings
 from tasks.references import PreparedChunk
 from tasks.retrying import STAGE
 from tasks.workplace import storage, store
+
+_first_in_line = Lock()
 
 
 @task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)
@@ -25,12 +32,28 @@ def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int
     """
     pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
     known = read_recalled(prepared.recalled, prepared.chunk.start, prepared.chunk.stop)
-    data = complete(job.config.score, read_prepared(pixels, measurements), known)
+    with slot(job.config.score.device):
+        data = complete(job.config.score, read_prepared(pixels, measurements), known)
     file = write_chunk(storage(), prepared.chunk.fingerprint, data)
     row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows, known.by_attempt)
     record_chunk(store(), claim, row)
     remove_prepared(pixels, measurements)
     return prepared.chunk.number
+
+
+@contextmanager
+def slot(device: str) -> Iterator[None]:
+    """Take a slot of the GPU's global concurrency limit, where one is named: no two processes score on it at once.
+
+    Only one of this process's lanes waits for it: a slot that is given back is asked for again seconds later, and the
+    GPU would idle between two lanes. An error of Prefect's if the server does not know the limit.
+    """
+    limit = Settings().gpu_limit
+    if limit is None or device == "cpu":
+        yield
+        return
+    with _first_in_line, concurrency(limit, occupy=1, strict=True):
+        yield
 
 
 def complete(config: ScoreConfig, prepared: PreparedPairs, known: RecalledRows) -> ChunkData:
