@@ -3,10 +3,13 @@
 import math
 import time
 from dataclasses import dataclass
+from pickle import UnpicklingError
 from typing import Any
 
 import open_clip
 import torch
+from open_clip.factory import HF_HUB_PREFIX, LOCAL_DIR_PREFIX
+from safetensors import SafetensorError
 from torch.nn import functional
 
 from pairsift.config import ScoreConfig
@@ -114,16 +117,33 @@ def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
     )
 
 
+_BROKEN = (
+    OSError,
+    RuntimeError,  # torch's word for a broken archive, and for weights of other names or shapes
+    ValueError,
+    KeyError,
+    TypeError,  # a config with a key that open_clip does not know
+    AttributeError,  # something that is no dictionary of tensors
+    AssertionError,  # open_clip's word for a config that contradicts itself
+    EOFError,
+    StopIteration,  # a checkpoint without any weight
+    UnpicklingError,  # text, or a pickle that holds more than weights
+    SafetensorError,
+)
+"""What torch, safetensors, transformers and open_clip raise where weights or their config are not what they should."""
+
+
 def _build(source: ClipSource) -> tuple[Any, Tokenizer]:
+    in_folder = source.model.startswith((LOCAL_DIR_PREFIX, HF_HUB_PREFIX))
     try:
         net = open_clip.create_model(
-            source.model,
-            pretrained=None if source.model.startswith(("local-dir:", "hf-hub:")) else str(source.weights),
+            f"{LOCAL_DIR_PREFIX}{source.weights.parent}" if in_folder else source.model,
+            pretrained=None if in_folder else str(source.weights),
             force_quick_gelu=source.quick_gelu,
             require_pretrained=True,
         )
         tokenizer: Tokenizer = compiled(open_clip.get_tokenizer(source.model))
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except _BROKEN as error:
         raise ModelUnavailableError(f"{source.weights} does not hold the weights of {source.name}: {error}") from error
     return net.eval().requires_grad_(requires_grad=False), tokenizer
 
