@@ -21,7 +21,8 @@ from pairsift.models.towers import Pair
 BUCKETS = (8, 12, 16, 20, 24, 32, 48, 64)
 """Token counts that captions are cut or padded to, where a tower does not mind; then the tower's own."""
 _LEAST_TOKENS = 512
-_LEAST_ROWS = 2
+_LEAST_PRODUCT = 16
+"""Rows from which on a product's bits do not depend on how many others there are, on one thread of a CPU."""
 _TOKENS_PER_IMAGE = 16
 """Tokens of a text pass for each picture of an image pass."""
 _SHAPES_PER_LENGTH = 8
@@ -91,6 +92,7 @@ class Clip:
     dim: int
     device: torch.device
     batch: BatchSize
+    pools_early: bool = False
     classifier: Classifier | None = None
     buckets: tuple[int, ...] = field(default=BUCKETS)
 
@@ -193,11 +195,12 @@ class Clip:
         """Tell how many rows a pass has that begins where so many captions of a length are left.
 
         The last pass of a length is filled to a power of two only: fewer rows are wasted, and on CUDA each shape is
-        recorded. On one thread of a CPU a row's bits do not depend on how many others there are, from two rows on.
+        recorded. On a CPU it has at least so many rows that none's bits depend on the others.
         """
         rows = max(_LEAST_TOKENS, self.batch.size * _TOKENS_PER_IMAGE) // length
-        least = _LEAST_ROWS if self.device.type == "cpu" else rows // _SHAPES_PER_LENGTH
-        return max(_LEAST_ROWS, min(rows, max(least, 1 << (captions - 1).bit_length())))
+        needed = _LEAST_PRODUCT if self.pools_early else -(-_LEAST_PRODUCT // length)
+        least = needed if self.device.type == "cpu" else rows // _SHAPES_PER_LENGTH
+        return max(1, min(rows, max(least, 1 << (captions - 1).bit_length())))
 
 
 def ends_of(ids: torch.Tensor, padding: int) -> NDArray[np.int64]:

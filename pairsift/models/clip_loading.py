@@ -3,10 +3,13 @@
 import math
 import time
 from dataclasses import dataclass
+from pickle import UnpicklingError
 from typing import Any
 
 import open_clip
 import torch
+from open_clip.factory import HF_HUB_PREFIX, LOCAL_DIR_PREFIX
+from safetensors import SafetensorError
 from torch.nn import functional
 
 from pairsift.config import ScoreConfig
@@ -22,7 +25,7 @@ from pairsift.models.fusion import HEADS
 from pairsift.models.replay import Replayed
 from pairsift.models.scores import ModelCard
 from pairsift.models.tokens import compiled
-from pairsift.models.towers import ImageTower, TextTower
+from pairsift.models.towers import ImageTower, TextTower, lay_out_projections
 
 _SAME = 0.9999
 """Least cosine of a tower's vector with that of open_clip's own model."""
@@ -89,9 +92,11 @@ def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
     net, tokenizer = _build(models.clip)
     sample = _sample(models.clip, net, tokenizer)
     attend_rowwise(net)
+    lay_out_projections(net)
     image = ImageTower(net.visual, models.clip.preprocess["mean"], models.clip.preprocess["std"])
     text = TextTower(net)
     _check_towers(models.clip.name, sample, image, text)
+    trimmable = _may_be_cut(sample, text)
     image.visual.to(memory_format=torch.channels_last).to(device=device, dtype=dtype)
     image.to(device).dtype = dtype
     text.to(device=device, dtype=dtype)
@@ -104,26 +109,44 @@ def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
         see=see,
         read=read,
         tokenizer=tokenizer,
-        trimmable=text.is_trimmable,
+        trimmable=trimmable,
         padding=sample.padding,
         dim=sample.dim,
         device=device,
+        pools_early=text.pools_early,
         batch=BatchSize(_batch_size(config, see, models.clip, device)),
         classifier=None if models.classifier is None else load_classifier(models.classifier, config.device, dtype),
         buckets=(*(bucket for bucket in BUCKETS if bucket < sample.length), sample.length),
     )
 
 
+_BROKEN = (
+    OSError,
+    RuntimeError,  # torch's word for a broken archive, and for weights of other names or shapes
+    ValueError,
+    KeyError,
+    TypeError,  # a config with a key that open_clip does not know
+    AttributeError,  # something that is no dictionary of tensors
+    AssertionError,  # open_clip's word for a config that contradicts itself
+    EOFError,
+    StopIteration,  # a checkpoint without any weight
+    UnpicklingError,  # text, or a pickle that holds more than weights
+    SafetensorError,
+)
+"""What torch, safetensors, transformers and open_clip raise where weights or their config are not what they should."""
+
+
 def _build(source: ClipSource) -> tuple[Any, Tokenizer]:
+    in_folder = source.model.startswith((LOCAL_DIR_PREFIX, HF_HUB_PREFIX))
     try:
         net = open_clip.create_model(
-            source.model,
-            pretrained=None if source.model.startswith(("local-dir:", "hf-hub:")) else str(source.weights),
+            f"{LOCAL_DIR_PREFIX}{source.weights.parent}" if in_folder else source.model,
+            pretrained=None if in_folder else str(source.weights),
             force_quick_gelu=source.quick_gelu,
             require_pretrained=True,
         )
         tokenizer: Tokenizer = compiled(open_clip.get_tokenizer(source.model))
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
+    except _BROKEN as error:
         raise ModelUnavailableError(f"{source.weights} does not hold the weights of {source.name}: {error}") from error
     return net.eval().requires_grad_(requires_grad=False), tokenizer
 
@@ -147,18 +170,23 @@ def _sample(source: ClipSource, net: Any, tokenizer: Tokenizer) -> _Sample:  # n
 
 @torch.inference_mode()
 def _check_towers(name: str, sample: _Sample, image: ImageTower, text: TextTower) -> None:
-    """Prove that the towers say what open_clip's own model says, of whole and of cut captions."""
-    cut = int(ends_of(sample.ids, sample.padding).max()) if text.is_trimmable else sample.ids.shape[1]
-    said = [
-        (image(sample.pixels)[0], sample.image),
-        (text(sample.ids)[0], sample.text),
-        (text(sample.ids[:, :cut])[0], sample.text),
-    ]
-    least = min(float(functional.cosine_similarity(*both).min()) for both in said)
+    """Prove that the towers say what open_clip's own model says."""
+    least = min(_likeness(image(sample.pixels)[0], sample.image), _likeness(text(sample.ids)[0], sample.text))
     if not least > _SAME:
         raise ModelUnavailableError(f"the parts of {name} do not add up to the whole (cosine {least:.5f})")
     if sample.dim % HEADS:
         raise ModelUnavailableError(f"{name} has dimension {sample.dim}: fusion needs one that {HEADS} divides")
+
+
+@torch.inference_mode()
+def _may_be_cut(sample: _Sample, text: TextTower) -> bool:
+    """Prove that cut captions say what whole ones say: not where the end's own token fills captions up."""
+    cut = int(ends_of(sample.ids, sample.padding).max())
+    return text.is_trimmable and _likeness(text(sample.ids[:, :cut])[0], sample.text) > _SAME
+
+
+def _likeness(vectors: torch.Tensor, others: torch.Tensor) -> float:
+    return float(functional.cosine_similarity(vectors, others).min())
 
 
 def padding_of(tokenizer: Tokenizer) -> int:

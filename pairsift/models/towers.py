@@ -45,13 +45,15 @@ class ImageTower(nn.Module):
 class TextTower(nn.Module):
     """Reads captions: token ids (b, k) int64 to unit vectors (b, d) and tokens (b, k, d), float32.
 
-    Each row may be cut behind its caption's end where `is_trimmable`.
+    Each row may be cut behind its caption's end where `is_trimmable`. Where it `pools_early`, products of one state a
+    row follow, not of all tokens.
     """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.text = model if isinstance(model, CLIP) else cast("nn.Module", model.text)
         self.is_trimmable = is_trimmable(self.text)
+        self.pools_early = not isinstance(self.text, CLIP | TextTransformer) or has_class_token(self.text)
 
     def forward(self, ids: torch.Tensor) -> Pair:
         """Read a batch of captions."""
@@ -70,6 +72,22 @@ def is_trimmable(text: nn.Module) -> bool:
         masked = text.attn_mask is not None or text.use_pad_mask
         return bool(masked and text.cls_emb is None and text.pool_type in {"argmax", "eos"})
     return isinstance(text, HFTextEncoder)
+
+
+def has_class_token(text: nn.Module) -> bool:
+    """Say whether a text tower has a token of its own for the whole caption, as CoCa's has."""
+    return getattr(text, "cls_emb", None) is not None
+
+
+def lay_out_projections(net: nn.Module) -> None:
+    """Turn, in place, the projections that are matrices round in memory, so that they lie as those of layers do.
+
+    The values stay. As they come, a product of fewer than 192 rows with a matrix from 1024 × 1024 on has other bits
+    than one of more (MKL on a Xeon); turned, only one of fewer than 16 has.
+    """
+    for name, projection in list(net.named_parameters()):
+        if name.rpartition(".")[2] in {"text_projection", "proj"} and projection.ndim == 2:
+            projection.data = projection.data.T.contiguous().T
 
 
 def _see(visual: nn.Module, pixels: torch.Tensor) -> Pair:

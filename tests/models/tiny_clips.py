@@ -71,17 +71,17 @@ def write_clip(folder: Path, family: str, seed: int = 0, **more: Any) -> Path:
     return write_model(folder, FAMILIES[family], seed, PREPROCESSING.get(family, {}) | more)
 
 
-def write_bert_clip(folder: Path, pooler: str) -> Path:
+def write_bert_clip(folder: Path, pooler: str, width: int = 64) -> Path:
     """Write a model whose captions are read by a tiny BERT of transformers, which lies in the folder, too."""
     write_tokenizer(folder, "[PAD]")
     vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
     bert = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+        vocab_size=len(vocabulary), hidden_size=width, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
     )
     BertModel(bert).config.save_pretrained(folder)
     text: Architecture = {"hf_model_name": str(folder), "hf_tokenizer_name": str(folder), "hf_pooler_type": pooler}
     text |= {"hf_proj_type": BERT_POOLERS[pooler], "context_length": 32}
-    return write_model(folder, {"embed_dim": 64, "vision_cfg": VISION, "text_cfg": text})
+    return write_model(folder, {"embed_dim": width, "vision_cfg": VISION, "text_cfg": text})
 
 
 def write_model(folder: Path, model: Architecture, seed: int = 0, preprocess: Architecture | None = None) -> Path:
