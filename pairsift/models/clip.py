@@ -141,7 +141,7 @@ class Clip:
         """Read different captions, those of like length together, cut behind the longest length of their bucket."""
         ids = self.tokenizer(list(texts)) if texts else torch.empty((0, self.buckets[-1]), dtype=torch.int64)
         ends = ends_of(ids, self.padding)
-        lengths = _bucketed(ends, self.buckets if self.trimmable else (ids.shape[1],))
+        lengths = bucketed(ends, self.buckets if self.trimmable else (ids.shape[1],))
         readings = _Readings(
             np.empty((len(texts), self.dim), np.float32), {}, {}, lengths, np.empty(len(texts), np.int64)
         )
@@ -195,7 +195,7 @@ def ends_of(ids: torch.Tensor, padding: int) -> NDArray[np.int64]:
     return counts
 
 
-def _bucketed(lengths: NDArray[np.int64], buckets: tuple[int, ...]) -> NDArray[np.int64]:
+def bucketed(lengths: NDArray[np.int64], buckets: tuple[int, ...]) -> NDArray[np.int64]:
     """Give each length the smallest bucket that holds it."""
     return np.array(buckets)[np.searchsorted(buckets, lengths)]
 
