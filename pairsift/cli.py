@@ -234,9 +234,7 @@ def reap(
     show(asdict(asyncio.run(reap_dead(stuck_after))), as_json, render_reap)
 
 
-@app.command(
-    epilog="**Example**\n\n`pairsift quantise 'shards/*.tar' --encoder open_clip:ViT-B-32:laion2b_s34b_b79k --pairs 1000`"
-)
+@app.command(epilog="**Example**\n\n`pairsift quantise 'shards/*.tar' --encoder open_clip:ViT-B-32:laion2b_s34b_b79k`")
 def quantise(
     source: Annotated[str, typer.Argument(help="Pairs like those to be scored: shards or a folder, as for run.")],
     encoder: Annotated[str | None, typer.Option(help="An encoder of open_clip; by default the config's.")] = None,

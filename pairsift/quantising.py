@@ -1,10 +1,9 @@
-"""Makes an encoder's int8 towers of the user's own pairs, measures on others of them how far scores shift, and decides."""
+"""Makes int8 towers of some of the user's own pairs, measures on others how far scores shift, and decides."""
 
-import hashlib
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
@@ -20,7 +19,7 @@ from pairsift.config import RunConfig
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.ingesting import identify
 from pairsift.core.measuring import encodable_caption
-from pairsift.core.preprocessing import prepare_pairs
+from pairsift.core.preprocessing import Prepared, prepare_pairs
 from pairsift.core.records import Cleaner, Damage, PartitionSpec, ReadPair
 from pairsift.core.shift import Measured, Shift, measure_shift
 from pairsift.errors import ConfigError, SourceError
@@ -89,9 +88,14 @@ def quantise(source: str, config: RunConfig, count: int, least_overlap: float) -
         made = replace(candidate, facts=_facts(shift, source, calibrating, measuring))
         switched_on = shift.top_overlap >= least_overlap
         kept = _keep(made, folder_of(model.fingerprint)) if switched_on else None
-    seconds = time.monotonic() - started
     return Outcome(
-        config.score.encoder, source, switched_on, least_overlap, dict(made.facts), kept and str(kept), seconds
+        encoder=config.score.encoder,
+        source=source,
+        switched_on=switched_on,
+        least_overlap=least_overlap,
+        facts=dict(made.facts),
+        folder=None if kept is None else str(kept),
+        seconds=time.monotonic() - started,
     )
 
 
@@ -105,12 +109,7 @@ def read_pairs(source: str, config: RunConfig, count: int, *, english_only: bool
     ingested = [identify(place, pair, config.preprocess.max_caption_bytes) for place, pair in enumerate(read)]
     fit = partial(fit_picture, fit=picture_fit(config.score))
     prepared = prepare_pairs(ingested, lambda pair: images[pair.key], config.preprocess, Cleaner.DEFAULT, fit)
-    usable = [
-        (pair.uid, pair.pixels, caption)
-        for pair in prepared
-        if pair.pixels is not None  # none where an earlier pair has the same picture, too
-        if (caption := encodable_caption(pair.caption, pair.measurement) if english_only else pair.caption) is not None
-    ]
+    usable = list(_usable(prepared, english_only=english_only))
     if len(usable) < LEAST_PAIRS:
         raise SourceError(
             f"{source}: {len(usable)} of {len(read)} pairs read are usable, and at least {LEAST_PAIRS} are needed to "
@@ -118,6 +117,14 @@ def read_pairs(source: str, config: RunConfig, count: int, *, english_only: bool
         )
     uids, pixels, captions = zip(*usable, strict=True)
     return Pairs(uids, np.stack(pixels), captions)
+
+
+def _usable(prepared: Iterable[Prepared], *, english_only: bool) -> Iterator[tuple[str, NDArray[np.uint8], str]]:
+    """Give uid, pixels and caption of the pairs that have all; of those of one picture only the first has pixels."""
+    for pair in prepared:
+        caption = encodable_caption(pair.caption, pair.measurement) if english_only else pair.caption
+        if pair.pixels is not None and caption is not None:
+            yield pair.uid, pair.pixels, caption
 
 
 def _pairs_of(spec: PartitionSpec) -> Iterator[ReadPair]:

@@ -13,6 +13,7 @@ from pairsift.adapters.store.protocol import record_chunk
 from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
 from pairsift.core.measuring import encodable_caption, merge
+from pairsift.errors import ModelUnavailableError
 from pairsift.models.encoder import load_encoder
 from tasks.references import PreparedChunk
 from tasks.retrying import STAGE
@@ -30,6 +31,7 @@ _device_is_free = Lock()
 @task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)
 def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int:
     """Measure a chunk with the encoder; its file is durable before the ledger names it. Return its number."""
+    require_planned(job)
     pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
     data = measure(job.config.score, read_prepared(pixels, measurements))
     file = write_chunk(storage(), prepared.chunk.fingerprint, data)
@@ -37,6 +39,16 @@ def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int
     record_chunk(store(), claim, row)
     remove_prepared(pixels, measurements)
     return prepared.chunk.number
+
+
+def require_planned(job: PartitionJob) -> None:
+    """Refuse (ModelUnavailableError) to measure with another model than the run was planned with, here or elsewhere."""
+    name, loaded = job.config.score.encoder, load_encoder(job.config.score).fingerprint
+    if loaded != job.models[name]:
+        raise ModelUnavailableError(
+            f"{name} is another model here ({loaded[:12]}…) than where the run was planned ({job.models[name][:12]}…): "
+            "its files were changed or differ between hosts; make them the same, then run again"
+        )
 
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:
