@@ -15,6 +15,7 @@ from pairsift.adapters.store.protocol import record_chunk
 from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
 from pairsift.core.measuring import encodable_caption, merge
+from pairsift.errors import ModelUnavailableError
 from pairsift.models.encoder import load_encoder
 from pairsift.settings import Settings
 from tasks.references import PreparedChunk
@@ -33,7 +34,7 @@ def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int
     pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
     known = read_recalled(prepared.recalled, prepared.chunk.start, prepared.chunk.stop)
     with slot(job.config.score.device):
-        data = complete(job.config.score, read_prepared(pixels, measurements), known)
+        data = complete(job, read_prepared(pixels, measurements), known)
     file = write_chunk(storage(), prepared.chunk.fingerprint, data)
     row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows, known.by_attempt)
     record_chunk(store(), claim, row)
@@ -56,12 +57,23 @@ def slot(device: str) -> Iterator[None]:
         yield
 
 
-def complete(config: ScoreConfig, prepared: PreparedPairs, known: RecalledRows) -> ChunkData:
+def complete(job: PartitionJob, prepared: PreparedPairs, known: RecalledRows) -> ChunkData:
     """Add what is known of a chunk to what the encoder says of its other pairs; without such it is not asked."""
     if not prepared.uids:
         return known.data
-    measured = measure(config, prepared)
+    require_planned(job)
+    measured = measure(job.config.score, prepared)
     return weave(known, measured) if known.places else measured
+
+
+def require_planned(job: PartitionJob) -> None:
+    """Refuse (ModelUnavailableError) to measure with another model than the run was planned with, here or elsewhere."""
+    name, loaded = job.config.score.encoder, load_encoder(job.config.score).fingerprint
+    if loaded != job.models[name]:
+        raise ModelUnavailableError(
+            f"{name} is another model here ({loaded[:12]}…) than where the run was planned ({job.models[name][:12]}…): "
+            "its files were changed or differ between hosts; make them the same, then run again"
+        )
 
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:
