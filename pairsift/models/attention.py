@@ -41,13 +41,11 @@ class RowwiseAttention(nn.Module):
 
     def _project(self, rows: torch.Tensor) -> Sequence[torch.Tensor]:
         """Make queries, keys and values in one product, but for OpenVINO in three: it would copy the parts of one."""
-        if not torch.jit.is_tracing():  # type: ignore[no-untyped-call, attr-defined] # torch's own gap
+        if not torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call] # torch's own gaps
             return functional.linear(rows, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
-        return [
-            functional.linear(rows, weight, bias)
-            for weight, bias in zip(self.in_proj_weight.chunk(3), biases, strict=True)
-        ]
+        parts = zip(self.in_proj_weight.chunk(3), biases, strict=True)
+        return [functional.linear(rows, weight, bias) for weight, bias in parts]
 
 
 def attend_rowwise(net: nn.Module) -> None:
