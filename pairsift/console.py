@@ -158,9 +158,10 @@ def verdict_line(pair: Mapping[str, Any]) -> Text:
 
 
 def signal_rows(pair: Mapping[str, Any]) -> list[tuple[object, ...]]:
-    """List all signals in their order, with the unit of a measured one and the reason of an unmeasurable one."""
+    """List all signals in their order: a value and its unit, the reason why there is none, or that none applies."""
     values, reasons = pair["signals"], pair["unmeasurable"]
-    return [(s.name, shown(values.get(s.name)), reasons.get(s.name, s.unit)) for s in SIGNALS]
+    units = {s.name: s.unit if s.name in values else "does not apply" for s in SIGNALS}
+    return [(s.name, shown(values.get(s.name)), reasons.get(s.name, units[s.name])) for s in SIGNALS]
 
 
 def render_check(result: Mapping[str, Any]) -> list[RenderableType]:

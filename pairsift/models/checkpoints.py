@@ -150,6 +150,7 @@ def _identified(source: ClipSource, tokenizer: Iterable[Path] = ()) -> ClipSourc
         "tokenizer": {file.name: digest_file(file) for file in tokenizer},
         "preprocess": preprocess,
         "quick_gelu": source.quick_gelu,
+        "english_only": source.english_only,  # it may hang on a folder's name alone
     }
     return replace(source, preprocess=preprocess, fingerprint=fingerprint(identity))
 

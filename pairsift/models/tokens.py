@@ -12,7 +12,11 @@ Tokenize = Callable[[list[str]], torch.Tensor]
 
 
 class BytePairs:
-    """Tokenizes as open_clip's SimpleTokenizer does: captions to ids (n, context length), padded with 0."""
+    """Tokenizes as open_clip's SimpleTokenizer does: captions to ids (n, context length), padded with 0.
+
+    But for characters that one of the two regular expressions does not know as a letter: U+0345, those new in Unicode
+    17, and ſ behind an apostrophe.
+    """
 
     def __init__(self, original: SimpleTokenizer) -> None:
         self._clean: Callable[[str], str] = original.clean_fn

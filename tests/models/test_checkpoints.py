@@ -400,6 +400,10 @@ def test_neither_place_nor_name_nor_batch_size_changes_the_identity(vit: Path, t
     assert {identity(vit, batch_size=64), identity(moved), identity(renamed)} == {identity(vit)}
 
 
+def test_a_name_that_lets_more_captions_be_read_has_another_identity(vit: Path, tmp_path: Path):
+    assert identity(shutil.copytree(vit, tmp_path / "vit-multilingual")) != identity(vit)
+
+
 def test_a_named_model_is_identified_by_its_weights_and_not_by_what_lies_beside_them(tmp_path: Path):
     for folder in ("one", "other"):
         (tmp_path / folder).mkdir()

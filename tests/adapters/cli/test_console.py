@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from pairsift.console import facts, plain, render_explain, render_run, render_status, table
+from pairsift.console import facts, plain, render_explain, render_run, render_status, signal_rows, table
 
 
 def drawn(parts: Sequence[RenderableType], width: int = 200) -> str:
@@ -57,6 +57,16 @@ def hostile_story(text: str) -> dict[str, Any]:
 
 def test_explain_lets_no_control_character_of_a_pair_through():
     assert "\x1b" not in drawn(render_explain({"pairs": [hostile_story("\x1b]0;title\x07")]}))
+
+
+def test_explain_tells_a_signal_that_does_not_apply_from_one_that_cannot_be_measured():
+    story = {"signals": {"image.width": 640}, "unmeasurable": {"pair.alignment": "caption_empty"}}
+
+    rows = {row[0]: row[1:] for row in signal_rows(story)}
+
+    assert rows["image.width"] == ("640", "px")
+    assert rows["pair.alignment"][1] == "caption_empty"
+    assert rows["baseline.pair_quality"][1] == "does not apply"
 
 
 def run_summary(**values: object) -> dict[str, object]:
