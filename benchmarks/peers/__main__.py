@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.peers.inputs import make_inputs
+from benchmarks.peers.inputs import make_inputs, quantise_once
 from benchmarks.peers.reporting import command_lines, conclude, document
 from benchmarks.peers.running import measure_limit, prepare, repeat, say
 from benchmarks.peers.systems import ROOT, System, encoder_alone, pairsift, peers
@@ -23,6 +23,8 @@ def main() -> None:
     options = parse()
     build = options.build.resolve()
     sizes = make_inputs(build, options.pairs), make_inputs(build, 2 * options.pairs)
+    if "int8" in options.dtype:
+        quantise_once(options.encoder, sizes[1])
     own = pairsift(options.encoder, options.dtype, options.chunk_pairs)
     systems = chosen([*own, *peers()], options.only)
     limits = chosen(encoder_alone(options.encoder, options.dtype), options.only)

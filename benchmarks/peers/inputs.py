@@ -1,12 +1,13 @@
 """The same pairs in the forms that the systems take, made once below build/."""
 
 import json
+import os
 import subprocess
 import sys
 import tarfile
 from pathlib import Path
 
-from benchmarks.peers.systems import ROOT, WORKERS, Inputs
+from benchmarks.peers.systems import ROOT, WORKERS, Inputs, own_commands
 from benchmarks.photo_pairs import write_photo_pairs
 
 SHARDS = WORKERS
@@ -20,7 +21,8 @@ def make_inputs(build: Path, count: int) -> Inputs:
     if not (folder / "pairs.jsonl").exists():
         write_photo_pairs(folder / "shards", count, SHARDS)
         write_records(folder)
-    return Inputs(folder / "shards", SHARDS, folder / "pairs.jsonl", checkpoint, converted)
+    quantised = build / "quantised"
+    return Inputs(folder / "shards", SHARDS, folder / "pairs.jsonl", checkpoint, converted, quantised)
 
 
 def make_model(folder: Path) -> tuple[Path, Path]:
@@ -34,6 +36,16 @@ def make_model(folder: Path) -> tuple[Path, Path]:
         command = [sys.executable, "-m", "benchmarks.random_clip", str(checkpoint), str(converted)]
         subprocess.run(command, cwd=ROOT, check=True)
     return checkpoint, converted
+
+
+def quantise_once(encoder: str, inputs: Inputs) -> None:
+    """Have Pairsift quantise its encoder, whatever the check says of random weights; a failure is told by the run."""
+    if (inputs.quantised / "models").exists():
+        return
+    name = encoder.format(checkpoint=inputs.checkpoint)
+    command = [str(own_commands() / "pairsift"), "quantise", str(inputs.shards), "--encoder", name]
+    environment = os.environ | {"PAIRSIFT_STORAGE": str(inputs.quantised), "PYTHONPATH": str(ROOT)}
+    subprocess.run([*command, "--least-overlap", "0"], cwd=ROOT, env=environment, stdout=sys.stderr, check=False)
 
 
 def write_records(folder: Path) -> None:

@@ -25,6 +25,7 @@ class Inputs:
     """The pairs of one size in the forms that the systems take, and the model in both of its forms.
 
     `shards` is a folder with `shard_count` tars; `records` is Data-Juicer's list of pairs, whose pictures are files.
+    `quantised` is a storage of Pairsift's with the int8 towers.
     """
 
     shards: Path
@@ -32,6 +33,7 @@ class Inputs:
     records: Path
     checkpoint: Path
     converted: Path
+    quantised: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def run_pairsift(encoder: str, dtype: str, chunk_pairs: int) -> Callable[[Path, 
         config = write_config(encoder, dtype, inputs, out, {"chunk_pairs": chunk_pairs})
         source = f"{inputs.shards}/*.tar"
         command = [str(commands / "pairsift"), "run", source, "--dataset", "bench", "--config", str(config), "--json"]
-        own = {"PAIRSIFT_STORAGE": str(out / "data"), "PREFECT_HOME": str(out / "prefect")}
+        own = {"PAIRSIFT_STORAGE": str(storage_with(inputs, out)), "PREFECT_HOME": str(out / "prefect")}
         return Launch(command, own | {"PYTHONPATH": str(ROOT)})
 
     return launch
@@ -160,9 +162,17 @@ def run_encoder(encoder: str, dtype: str) -> Callable[[Path, Inputs, Path], Laun
     def launch(commands: Path, inputs: Inputs, out: Path) -> Launch:
         config = write_config(encoder, dtype, inputs, out, {})
         command = [str(commands / "python"), "-m", "benchmarks.peers.encoder_alone", str(config)]
-        return Launch(command, {"PYTHONPATH": str(ROOT)})
+        return Launch(command, {"PYTHONPATH": str(ROOT), "PAIRSIFT_STORAGE": str(storage_with(inputs, out))})
 
     return launch
+
+
+def storage_with(inputs: Inputs, out: Path) -> Path:
+    """Make a storage folder that has the int8 towers, if there are any, and nothing else."""
+    storage = out / "data"
+    storage.mkdir()
+    (storage / "models").symlink_to(inputs.quantised / "models")
+    return storage
 
 
 def write_config(encoder: str, dtype: str, inputs: Inputs, out: Path, more: Mapping[str, Any]) -> Path:
