@@ -31,6 +31,21 @@ from pairsift.models.towers import ImageTower, TextTower, lay_out_projections
 _SAME = 0.9999
 """Least cosine of a tower's vector with that of open_clip's own model."""
 
+_BROKEN = (
+    OSError,
+    RuntimeError,  # torch's word for a broken archive, and for weights of other names or shapes
+    ValueError,
+    KeyError,
+    TypeError,  # a config with a key that open_clip does not know
+    AttributeError,  # something that is no dictionary of tensors
+    AssertionError,  # open_clip's word for a config that contradicts itself
+    EOFError,
+    StopIteration,  # a checkpoint without any weight
+    UnpicklingError,  # text, or a pickle that holds more than weights
+    SafetensorError,
+)
+"""What torch, safetensors, transformers and open_clip raise where weights or their config are not what they should."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClipModels:
@@ -129,22 +144,6 @@ def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
         classifier=_classifier(models, config),
         buckets=buckets_below(sample.length),
     )
-
-
-_BROKEN = (
-    OSError,
-    RuntimeError,  # torch's word for a broken archive, and for weights of other names or shapes
-    ValueError,
-    KeyError,
-    TypeError,  # a config with a key that open_clip does not know
-    AttributeError,  # something that is no dictionary of tensors
-    AssertionError,  # open_clip's word for a config that contradicts itself
-    EOFError,
-    StopIteration,  # a checkpoint without any weight
-    UnpicklingError,  # text, or a pickle that holds more than weights
-    SafetensorError,
-)
-"""What torch, safetensors, transformers and open_clip raise where weights or their config are not what they should."""
 
 
 def _load_int8(models: ClipModels, quantised: Quantised, config: ScoreConfig) -> Clip:
