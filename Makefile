@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run deploy test test-production check format lint types layers bench clean
+.PHONY: help setup run deploy test test-production check format lint types layers bench bench-gpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -57,6 +57,9 @@ bench: setup ## measure decision quality, speed, and speed beside other systems 
 	$(BIN)/python -m benchmarks.decision_quality
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.peers $(PEERS)
+
+bench-gpu: setup ## measure what a CUDA device does with open_clip models (minutes); figures go to docs/log.md
+	$(BIN)/python -m benchmarks.gpu
 
 clean: ## remove the environment, caches and the sample's results
 	rm -rf $(VENV) pairsift-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

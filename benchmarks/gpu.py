@@ -31,7 +31,7 @@ from pairsift.core.images import SQUARE
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Cleaner, IngestedPair, Location
 from pairsift.models.clip import Clip
-from pairsift.models.device import resolve
+from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder, picture_fit
 from pairsift.models.replay import Replayed
 from pairsift.models.scores import Encoder
@@ -57,6 +57,7 @@ def main() -> None:
     options = parser.parse_args()
     if not torch.cuda.is_available():
         raise SystemExit("no CUDA device is here: nothing was measured")
+    limit_threads(1)  # as tasks do
     figures: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for figure in measurements(options.models, Path(folder), compiled=options.compile):
@@ -200,17 +201,18 @@ def pipeline(config: ScoreConfig, orders: Sequence[Preparation], processes: int)
     """Prepare and score on all lanes as the flow does: chunks wait for the device only, and it for the lanes."""
     encoder, fit = load_encoder(config), picture_fit(config)
 
-    def chunk(order: Preparation) -> int:
-        prepare_apart(replace(order, fit=fit), processes)
-        prepared = read_prepared(order.pixels, order.measurements)
-        encoder.score(prepared.pixels, prepared.image_of, prepared.captions)
-        return len(prepared.uids)
+    def lane(order: Preparation, chunks: int = 3) -> int:
+        """Work on one chunk after the other: two at once would write the same files."""
+        for _ in range(chunks):
+            prepare_apart(replace(order, fit=fit), processes)
+            prepared = read_prepared(order.pixels, order.measurements)
+            encoder.score(prepared.pixels, prepared.image_of, prepared.captions)
+        return chunks * len(prepared.uids)
 
     with ThreadPoolExecutor(len(orders)) as pool:
-        list(pool.map(chunk, orders))
+        list(pool.map(partial(lane, chunks=1), orders))
         started = time.perf_counter()
-        # One turn after the other: two chunks of one order would write the same files.
-        done = sum(sum(pool.map(chunk, orders)) for _ in range(2))
+        done = sum(pool.map(lane, orders))
         return {"processes": processes, "pairs/s from JPEG": round(done / (time.perf_counter() - started))}
 
 

@@ -234,6 +234,29 @@ def reap(
     show(asdict(asyncio.run(reap_dead(stuck_after))), as_json, render_reap)
 
 
+@app.command(epilog="**Example**\n\n`pairsift quantise 'shards/*.tar' --encoder open_clip:ViT-B-32:laion2b_s34b_b79k`")
+def quantise(
+    source: Annotated[str, typer.Argument(help="Pairs like those to be scored: shards or a folder, as for run.")],
+    encoder: Annotated[str | None, typer.Option(help="An encoder of open_clip; by default the config's.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: encoder and preprocessing are taken.")] = None,
+    pairs: Annotated[int, typer.Option(min=40, help="Pairs to read: half calibrate, half measure.")] = 600,
+    least_overlap: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the best 30 % that must stay among them.")
+    ] = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Make an encoder's int8 towers and switch them on for `dtype: int8`, if scores of your own pairs shift little."""
+    from pairsift.console import render_quantise, show
+    from pairsift.quantising import quantise as make  # loads torch
+
+    chosen = load_config(config) if config else RunConfig()
+    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    outcome = make(source, chosen.model_copy(update={"score": score}), pairs, least_overlap)
+    show(asdict(outcome), as_json, render_quantise)
+    if not outcome.switched_on:
+        raise typer.Exit(EXIT_FAILED)
+
+
 @app.command(epilog="**Example**\n\n`pairsift policies --json`")
 def policies(as_json: Json = False) -> None:
     """List the policies that come with Pairsift."""

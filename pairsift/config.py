@@ -89,10 +89,11 @@ class ScoreConfig(Model):
         description="auto, cpu, cuda or cuda:N; auto takes CUDA if there is one where the run itself is executed. "
         "Name it where the workers have other hardware.",
     )
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         default="auto",
         description="auto takes bfloat16 where the processor is faster in it, else float32; float16 is for CUDA "
-        "devices without bfloat16.",
+        "devices without bfloat16; int8 is for an open_clip model on a CPU, once `pairsift quantise` has made it of "
+        "your own pairs and measured how far its scores shift.",
     )
     compile: bool = Field(
         default=False,
@@ -245,6 +246,9 @@ class PartitionJob(Model):
     score_fingerprint: str
     decision_fingerprint: str
     models: dict[str, str] = Field(description="Fingerprints of the models that measure, by name.")
+    model_facts: dict[str, dict[str, int | float | str]] = Field(
+        default={}, description="What was measured of a model before it was used, by the model's name."
+    )
     run_id: str
 
 

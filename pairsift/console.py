@@ -207,6 +207,17 @@ def render_doctor(result: Mapping[str, Any]) -> list[RenderableType]:
     ]
 
 
+def render_quantise(outcome: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw how far scores shift in int8, and whether it was switched on."""
+    done = f"switched on: score.dtype: int8 now takes the towers in {outcome['folder']}"
+    refused = "not switched on, nothing was written"
+    overlap = f"{outcome['facts']['top_overlap']:.3f} of the best 30 % stay, {outcome['least_overlap']:g} are asked for"
+    return [
+        facts(f"{outcome['encoder']} in int8 against float32", outcome["facts"]),
+        plain_line(f"{overlap}: {done if outcome['switched_on'] else refused}"),
+    ]
+
+
 def render_upgrade(result: Mapping[str, Any]) -> list[RenderableType]:
     """Say that the database is up to date."""
     return [plain_line(f"up to date: {result['database']}")]

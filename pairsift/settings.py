@@ -24,6 +24,11 @@ class Settings(BaseSettings):
         description="Local folder of pixels on their way from preprocess to score; by default scratch/ in STORAGE.",
     )
 
+    gpu_limit: str | None = Field(
+        default=None,
+        description="Global concurrency limit of Prefect, a slot of which a chunk takes while a GPU scores it.",
+    )
+
     @property
     def store_url(self) -> str:
         """The database's URL with its secret: for the engine only, never for a log."""

@@ -83,7 +83,7 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
         flow_run_id=flow_run.id,
         versions={name: version(name) for name in VERSIONED},
     )
-    set_up_process(job.config.score.device)
+    set_up_process()
     me = ProcessIdentity.current()
     begun = begin_attempt(store(), job.partition_id, request, me)
     if isinstance(begun, Committed) and not chunks_are_there(storage(), begun.chunks):

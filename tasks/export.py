@@ -67,7 +67,7 @@ def commit_partition(
         decisions=decision_rows(made.decisions),
         counts=replace(counts, read=ingested.pairs),
         chunks=ingested.fingerprints,
-        models=[ModelRow(name, fingerprint) for name, fingerprint in sorted(job.models.items())],
+        models=[ModelRow(name, print_, job.model_facts.get(name)) for name, print_ in sorted(job.models.items())],
         exports=export_rows(job, ingested.digest, exported),
         out_uri=job.out,
         calibration=calibration_row(job, made.calibration),

@@ -85,6 +85,7 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
     require_signals(policy, score)
     config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()} | sizes(request, score))
     scored = score_fingerprint(config.score, config.preprocess, policy.cleaner)
+    cards = model_cards(config.score)
     return PartitionJob(
         partition_id=0,
         key="",
@@ -95,7 +96,8 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         decision_set_id=0,
         score_fingerprint=scored,
         decision_fingerprint=decision_fingerprint(scored, policy.calibration_rule, policy.sha256),
-        models={card.name: card.fingerprint for card in model_cards(config.score)},
+        models={card.name: card.fingerprint for card in cards},
+        model_facts={card.name: dict(card.facts) for card in cards if card.facts},
         run_id=str(flow_run.id),
     )
 

@@ -1,8 +1,12 @@
 """Score one chunk: the encoder's signals and embeddings, into one durable chunk file and one row of the ledger."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from prefect import task
+from prefect.concurrency.sync import concurrency
 
 from pairsift.adapters.chunks import ChunkData, write_chunk
 from pairsift.adapters.recalled import RecalledRows, read_recalled, weave
@@ -11,10 +15,14 @@ from pairsift.adapters.store.protocol import record_chunk
 from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
 from pairsift.core.measuring import encodable_caption, merge
+from pairsift.errors import ModelUnavailableError
 from pairsift.models.encoder import load_encoder
+from pairsift.settings import Settings
 from tasks.references import PreparedChunk
 from tasks.retrying import STAGE
 from tasks.workplace import storage, store
+
+_first_in_line = Lock()
 
 
 @task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)
@@ -25,7 +33,8 @@ def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int
     """
     pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
     known = read_recalled(prepared.recalled, prepared.chunk.start, prepared.chunk.stop)
-    data = complete(job.config.score, read_prepared(pixels, measurements), known)
+    with slot(job.config.score.device):
+        data = complete(job, read_prepared(pixels, measurements), known)
     file = write_chunk(storage(), prepared.chunk.fingerprint, data)
     row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows, known.by_attempt)
     record_chunk(store(), claim, row)
@@ -33,12 +42,38 @@ def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int
     return prepared.chunk.number
 
 
-def complete(config: ScoreConfig, prepared: PreparedPairs, known: RecalledRows) -> ChunkData:
+@contextmanager
+def slot(device: str) -> Iterator[None]:
+    """Take a slot of the GPU's global concurrency limit, where one is named: no two processes score on it at once.
+
+    Only one of this process's lanes waits for it: a slot that is given back is asked for again seconds later, and the
+    GPU would idle between two lanes. An error of Prefect's if the server does not know the limit.
+    """
+    limit = Settings().gpu_limit
+    if limit is None or device == "cpu":
+        yield
+        return
+    with _first_in_line, concurrency(limit, occupy=1, strict=True):
+        yield
+
+
+def complete(job: PartitionJob, prepared: PreparedPairs, known: RecalledRows) -> ChunkData:
     """Add what is known of a chunk to what the encoder says of its other pairs; without such it is not asked."""
     if not prepared.uids:
         return known.data
-    measured = measure(config, prepared)
+    require_planned(job)
+    measured = measure(job.config.score, prepared)
     return weave(known, measured) if known.places else measured
+
+
+def require_planned(job: PartitionJob) -> None:
+    """Refuse (ModelUnavailableError) to measure with another model than the run was planned with, here or elsewhere."""
+    name, loaded = job.config.score.encoder, load_encoder(job.config.score).fingerprint
+    if loaded != job.models[name]:
+        raise ModelUnavailableError(
+            f"{name} is another model here ({loaded[:12]}…) than where the run was planned ({job.models[name][:12]}…): "
+            "its files were changed or differ between hosts; make them the same, then run again"
+        )
 
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:

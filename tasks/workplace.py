@@ -34,11 +34,11 @@ def scratch() -> Path:
 
 
 @cache
-def set_up_process(device: str) -> None:
-    """Leave the cores to the lanes of a CPU; once in a process, before its lanes start."""
-    cv2.setNumThreads(1)  # OpenCV's own threads would wait for each other behind the lanes
-    if device == "cpu":
-        limit_threads(1)
+def set_up_process() -> None:
+    """Leave the cores to the lanes; once in a process, before its lanes start."""
+    # OpenCV's and torch's own threads would wait for each other behind the lanes: one set of them for every lane.
+    cv2.setNumThreads(1)
+    limit_threads(1)
 
 
 @cache

@@ -3,13 +3,16 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pairsift.cli import main
 from tasks import workplace
 from tests.command_line import Command
+
+if TYPE_CHECKING:
+    from tests.tiny_clip import Int8Clip
 
 
 @pytest.fixture
@@ -21,6 +24,14 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     monkeypatch.setenv("PAIRSIFT_STORAGE", str(folder))
     workplace.store().dispose()
+
+
+@pytest.fixture(scope="session")
+def int8_clip(tmp_path_factory: pytest.TempPathFactory) -> "Int8Clip":
+    """Quantise a tiny model of open_clip on the sample: some seconds, once."""
+    from tests.tiny_clip import make_int8  # noqa: PLC0415 - torch, which most tests need not
+
+    return make_int8(tmp_path_factory.mktemp("int8"))
 
 
 @pytest.fixture

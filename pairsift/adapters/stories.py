@@ -44,6 +44,11 @@ def _story(row: Mapping[str, Any]) -> dict[str, Any]:
         "provenance": {"measured": _measured(row)}
         | {name: attempt[name] for name in ATTEMPT}
         | {f"model {model['name']}": model["fingerprint"] for model in row["models"]}
+        | {
+            f"{model['name']}: {fact}": value
+            for model in row["models"]
+            for fact, value in (model["facts"] or {}).items()
+        }
         | {f"version of {name}": version for name, version in attempt["versions"].items()}
         | {"policy sha256": policy.sha256}
         | {"calibration": (row["calibration"] or {}).get("fingerprint")},

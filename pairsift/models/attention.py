@@ -1,5 +1,7 @@
 """Self-attention as open_clip's blocks do it, on rows as they lie in memory."""
 
+from collections.abc import Sequence
+
 import torch
 from open_clip.transformer import ResidualAttentionBlock
 from torch import nn
@@ -31,10 +33,19 @@ class RowwiseAttention(nn.Module):
         count, length, dim = rows.shape
         if attn_mask is not None and attn_mask.ndim == 3:
             attn_mask = attn_mask.view(count, self.heads, length, length)
-        projected = functional.linear(rows, self.in_proj_weight, self.in_proj_bias)
-        query, key, value = projected.view(count, length, 3, self.heads, dim // self.heads).permute(2, 0, 3, 1, 4)
+        query, key, value = (
+            part.view(count, length, self.heads, dim // self.heads).transpose(1, 2) for part in self._project(rows)
+        )
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attn_mask)
         return self.out_proj(mixed.transpose(1, 2).reshape(count, length, dim)), None
+
+    def _project(self, rows: torch.Tensor) -> Sequence[torch.Tensor]:
+        """Make queries, keys and values in one product, but for OpenVINO in three: it would copy the parts of one."""
+        if not torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call] # torch's own gaps
+            return functional.linear(rows, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
+        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
+        parts = zip(self.in_proj_weight.chunk(3), biases, strict=True)
+        return [functional.linear(rows, weight, bias) for weight, bias in parts]
 
 
 def attend_rowwise(net: nn.Module) -> None:

@@ -158,7 +158,7 @@ class Clip:
     def _read(self, ids: torch.Tensor) -> _Readings:
         """Read different captions (u, k), those of like length together, cut behind the longest of their bucket."""
         ends = ends_of(ids, self.padding)
-        lengths = _bucketed(ends, self.buckets if self.trimmable else (ids.shape[1],))
+        lengths = bucketed(ends, self.buckets if self.trimmable else (ids.shape[1],))
         vectors = torch.empty((len(ids), self.dim), device=self.device)
         readings = _Readings(vectors, {}, {}, lengths, np.empty(len(ids), np.int64))
         for length in np.unique(lengths).tolist():
@@ -211,7 +211,7 @@ def ends_of(ids: torch.Tensor, padding: int) -> NDArray[np.int64]:
     return counts
 
 
-def _bucketed(lengths: NDArray[np.int64], buckets: tuple[int, ...]) -> NDArray[np.int64]:
+def bucketed(lengths: NDArray[np.int64], buckets: tuple[int, ...]) -> NDArray[np.int64]:
     """Give each length the smallest bucket that holds it."""
     return np.array(buckets)[np.searchsorted(buckets, lengths)]
 

@@ -17,11 +17,12 @@ from pairsift.core.fingerprint import fingerprint
 from pairsift.errors import ConfigError, ModelUnavailableError
 from pairsift.models.attention import attend_rowwise
 from pairsift.models.checkpoints import ClipSource, find_clip
-from pairsift.models.classifiers import ClassifierSource, find_classifier, load_classifier
+from pairsift.models.classifiers import Classifier, ClassifierSource, find_classifier, load_classifier
 from pairsift.models.clip import BUCKETS, Clip, Tokenizer, Tower, ends_of
-from pairsift.models.device import backend, torch_dtype
+from pairsift.models.device import CPU_CLIP_BATCH, backend, torch_dtype
 from pairsift.models.feeding import ROOM, BatchSize, find_batch_size
 from pairsift.models.fusion import HEADS
+from pairsift.models.quantised import INT8, Quantised, find_quantised, report_nothing
 from pairsift.models.replay import Replayed
 from pairsift.models.scores import ModelCard
 from pairsift.models.tokens import compiled
@@ -38,12 +39,16 @@ class ClipModels:
     clip: ClipSource
     classifier: ClassifierSource | None
     fingerprint: str
+    quantised: Quantised | None = None
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
         """The models, as the ledger names them."""
         parts = (self.clip,) if self.classifier is None else (self.clip, self.classifier)
-        return tuple(ModelCard(part.name, part.fingerprint) for part in parts)
+        cards = tuple(ModelCard(part.name, part.fingerprint) for part in parts)
+        if self.quantised is None:
+            return cards
+        return (*cards, ModelCard(f"{self.clip.name} in int8", self.quantised.fingerprint, self.quantised.facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ def find_clip_models(config: ScoreConfig) -> ClipModels:
     """Find and identify the models of a resolved config, without building them.
 
     ConfigError if the baseline signals are asked for as published: an open_clip model takes pictures in another way.
+    ModelUnavailableError for int8 as long as it has not been measured on the user's own pairs.
     """
     if config.baseline_input == "published":
         raise ConfigError(f"score.baseline_input: published needs the encoder conse, not {config.encoder}")
@@ -83,11 +89,16 @@ def find_clip_models(config: ScoreConfig) -> ClipModels:
         "compiled": config.compile,
         "backend": backend(config),
     }
-    return ClipModels(clip, classifier, fingerprint(identity))
+    if config.dtype != INT8:
+        return ClipModels(clip, classifier, fingerprint(identity))
+    quantised = find_quantised(clip.fingerprint, config.encoder)
+    return ClipModels(clip, classifier, fingerprint(identity | {"quantised": quantised.fingerprint}), quantised)
 
 
 def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
     """Load an encoder of open_clip; ModelUnavailableError if the weights do not fit, or it cannot be taken apart."""
+    if models.quantised is not None:
+        return _load_int8(models, models.quantised, config)
     device, dtype = torch.device(config.device), torch_dtype(config)
     net, tokenizer = _build(models.clip)
     sample = _sample(models.clip, net, tokenizer)
@@ -115,8 +126,8 @@ def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
         device=device,
         pools_early=text.pools_early,
         batch=BatchSize(_batch_size(config, see, models.clip, device)),
-        classifier=None if models.classifier is None else load_classifier(models.classifier, config.device, dtype),
-        buckets=(*(bucket for bucket in BUCKETS if bucket < sample.length), sample.length),
+        classifier=_classifier(models, config),
+        buckets=buckets_below(sample.length),
     )
 
 
@@ -136,6 +147,48 @@ _BROKEN = (
 """What torch, safetensors, transformers and open_clip raise where weights or their config are not what they should."""
 
 
+def _load_int8(models: ClipModels, quantised: Quantised, config: ScoreConfig) -> Clip:
+    """Load the towers that OpenVINO runs; the net of torch is not built."""
+    report_nothing()
+    from pairsift.models.int8 import load_towers  # noqa: PLC0415 - an optional extra
+
+    see, read = load_towers(quantised)
+    device, tokenizer, shape = torch.device(config.device), _tokenizer(models.clip), quantised.shape
+    batch_size = config.batch_size if config.batch_size != "auto" else CPU_CLIP_BATCH
+    return Clip(
+        name=config.encoder,
+        fingerprint=models.fingerprint,
+        cards=models.cards,
+        english_only=models.clip.english_only,
+        see=see,
+        read=read,
+        tokenizer=tokenizer,
+        trimmable=shape.trimmable,
+        padding=padding_of(tokenizer),
+        dim=shape.dim,
+        device=device,
+        batch=BatchSize(batch_size),
+        classifier=_classifier(models, config),
+        buckets=buckets_below(shape.length),
+    )
+
+
+def _classifier(models: ClipModels, config: ScoreConfig) -> Classifier | None:
+    if models.classifier is None:
+        return None
+    return load_classifier(models.classifier, config.device, torch_dtype(config))
+
+
+def buckets_below(length: int) -> tuple[int, ...]:
+    """List the lengths that captions are cut or padded to, where a tower takes `length` tokens."""
+    return (*(bucket for bucket in BUCKETS if bucket < length), length)
+
+
+def _tokenizer(source: ClipSource) -> Tokenizer:
+    tokenizer: Tokenizer = compiled(open_clip.get_tokenizer(source.model))
+    return tokenizer
+
+
 def _build(source: ClipSource) -> tuple[Any, Tokenizer]:
     in_folder = source.model.startswith((LOCAL_DIR_PREFIX, HF_HUB_PREFIX))
     try:
@@ -145,7 +198,7 @@ def _build(source: ClipSource) -> tuple[Any, Tokenizer]:
             force_quick_gelu=source.quick_gelu,
             require_pretrained=True,
         )
-        tokenizer: Tokenizer = compiled(open_clip.get_tokenizer(source.model))
+        tokenizer = _tokenizer(source)
     except _BROKEN as error:
         raise ModelUnavailableError(f"{source.weights} does not hold the weights of {source.name}: {error}") from error
     return net.eval().requires_grad_(requires_grad=False), tokenizer

@@ -7,8 +7,9 @@ from typing import Literal
 import torch
 
 from pairsift.config import ScoreConfig
-from pairsift.errors import ModelUnavailableError
+from pairsift.errors import ConfigError, ModelUnavailableError
 from pairsift.models.files import CLIP_PREFIX
+from pairsift.models.quantised import INT8, openvino_version
 
 CPU_BATCH = {"float32": 4, "bfloat16": 8, "float16": 8}
 """Images per pass on a CPU: the largest activation stays under the 32 MiB above which malloc maps fresh pages each
@@ -24,12 +25,15 @@ def resolve(config: ScoreConfig, *, elsewhere: bool = False) -> ScoreConfig:
     """Replace every `auto` by what this process has, but a batch size that only the device itself can tell.
 
     With `elsewhere` the models run on other hosts: a CUDA device that is named need not be here, and is taken for one
-    that has bfloat16. Raises ModelUnavailableError for a device that is unknown or not there.
+    that has bfloat16. Raises ModelUnavailableError for a device that is unknown or not there, ConfigError for int8
+    where it is not to be had.
     """
     device = _resolve_device(config.device)
     on_cuda = device.type == "cuda"
     if on_cuda and not elsewhere:
         _require(device)
+    if config.dtype == INT8:
+        _require_int8(config, device)
     pays = (on_cuda and elsewhere) or _bfloat16_pays(device)
     dtype = config.dtype if config.dtype != "auto" else ("bfloat16" if pays else "float32")
     batch_size = config.batch_size if config.batch_size != "auto" else _batch_size(config, dtype, on_cuda=on_cuda)
@@ -37,13 +41,14 @@ def resolve(config: ScoreConfig, *, elsewhere: bool = False) -> ScoreConfig:
 
 
 def torch_dtype(config: ScoreConfig) -> torch.dtype:
-    """Return the torch dtype of a resolved config."""
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.dtype]
+    """Return the torch dtype of a resolved config: of int8, what torch computes beside the towers."""
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16, INT8: torch.float32}
+    return known[config.dtype]
 
 
 def backend(config: ScoreConfig) -> str:
     """Name what computes: it is part of an encoder's identity, since another one rounds otherwise."""
-    return f"torch-{torch.device(config.device).type}"
+    return f"openvino-{openvino_version()}" if config.dtype == INT8 else f"torch-{torch.device(config.device).type}"
 
 
 def turn(device: torch.device) -> AbstractContextManager[object]:
@@ -85,6 +90,16 @@ def _require(device: torch.device) -> None:
             f"device '{device}' is not there (CUDA devices found: {torch.cuda.device_count()}): use cpu or auto, "
             "or install a CUDA driver and a CUDA build of torch"
         )
+
+
+def _require_int8(config: ScoreConfig, device: torch.device) -> None:
+    wanted = "score.dtype: int8 is for an open_clip model on a CPU, without score.compile"
+    if not config.encoder.startswith(CLIP_PREFIX):
+        raise ConfigError(f"{wanted}, not for {config.encoder}: take another encoder or dtype")
+    if device.type != "cpu":
+        raise ConfigError(f"{wanted}, not for {device}: set score.device to cpu, or take another dtype")
+    if config.compile:
+        raise ConfigError(f"{wanted}: set that to false, or take another dtype")
 
 
 def _bfloat16_pays(device: torch.device) -> bool:

@@ -1,5 +1,6 @@
 """Encoders by name: found and identified cheaply, loaded once per process."""
 
+from pathlib import Path
 from threading import Lock
 
 from pairsift.config import PreprocessConfig, ScoreConfig
@@ -14,9 +15,11 @@ from pairsift.models.clip_loading import ClipModels, find_clip_models, load_clip
 from pairsift.models.conse import ConseSource, find_conse, load_conse
 from pairsift.models.device import resolve
 from pairsift.models.files import CLIP_PREFIX
+from pairsift.models.quantised import INT8
 from pairsift.models.scores import Encoder, ModelCard
+from pairsift.settings import Settings
 
-_loaded: dict[ScoreConfig, Encoder] = {}
+_loaded: dict[tuple[ScoreConfig, Path | None], Encoder] = {}
 _loading = Lock()
 
 
@@ -26,13 +29,14 @@ def load_encoder(config: ScoreConfig) -> Encoder:
     Raises ModelUnavailableError for an unknown encoder, absent weights or an absent device.
     """
     resolved = resolve(config)
+    known_as = (resolved, Settings().storage if resolved.dtype == INT8 else None)  # int8 towers lie in the storage
     with _loading:
-        if resolved not in _loaded:
+        if known_as not in _loaded:
             found = _find(resolved)
-            _loaded[resolved] = (
+            _loaded[known_as] = (
                 load_clip(found, resolved) if isinstance(found, ClipModels) else load_conse(found, resolved)
             )
-        return _loaded[resolved]
+        return _loaded[known_as]
 
 
 def model_cards(config: ScoreConfig) -> tuple[ModelCard, ...]:

@@ -13,10 +13,11 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """One part of an encoder, as the ledger names it."""
+    """One part of an encoder, as the ledger names it, with what was measured of it before it was used."""
 
     name: str
     fingerprint: str
+    facts: Mapping[str, int | float | str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ class EncoderCalls:
     def __call__(self, config: ScoreConfig) -> "EncoderCalls":
         self.encoder = self.load(config)
         self.english_only = self.encoder.english_only
+        self.fingerprint = self.encoder.fingerprint
         return self
 
     def score(self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:

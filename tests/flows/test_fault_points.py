@@ -13,7 +13,7 @@ POINTS = {
     "a partition is claimed": Fault("tasks.attempt.begin_attempt", after=True),
     "the pair list is written": Fault("tasks.ingest.write_pairs", after=True),
     "it is ingested": Fault("tasks.ingest.plan_chunks", after=True),
-    "a chunk is preprocessed": Fault("tasks.preprocess.write_prepared", after=True),
+    "a chunk is preprocessed": Fault("tasks.preparing.write_prepared", after=True),
     "a chunk's file is half written": Fault("pairsift.adapters.chunks.write_table", halve_and_kill, 2, after=True),
     "a chunk's file is there but not in the ledger": Fault("tasks.score.record_chunk", call=2),
     "a chunk is in the ledger": Fault("tasks.score.record_chunk", call=2, after=True),

@@ -33,7 +33,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         keys.append(pair.key)
         return read_image(pair)
 
-    monkeypatch.setattr("tasks.preprocess.read_image", read_and_note)
+    monkeypatch.setattr("tasks.preparing.read_image", read_and_note)
     return keys
 
 

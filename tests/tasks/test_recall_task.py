@@ -46,7 +46,7 @@ class Opened:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Opened:
     opened = Opened()
-    monkeypatch.setattr("tasks.preprocess.read_image", opened)
+    monkeypatch.setattr("tasks.preparing.read_image", opened)
     return opened
 
 

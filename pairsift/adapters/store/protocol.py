@@ -1,6 +1,7 @@
 """What a claimed attempt may write: every transaction proves first that the claim still holds."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, update
@@ -251,9 +252,8 @@ def _append_models(connection: Connection, claim: Claim, models: Sequence[ModelR
     if not models:
         return
     # In one order for all: two commits that add the same models in two orders would deadlock.
-    by_fingerprint = {known.fingerprint: known.name for known in models}
-    rows = [{"fingerprint": key, "name": by_fingerprint[key]} for key in sorted(by_fingerprint)]
-    insert_missing(connection, model, rows)
+    by_fingerprint = {known.fingerprint: known for known in models}
+    insert_missing(connection, model, [asdict(by_fingerprint[key]) for key in sorted(by_fingerprint)])
     ids = connection.scalars(select(model.c.id).where(model.c.fingerprint.in_(by_fingerprint)))
     links = [{"attempt_id": claim.attempt_id, "model_id": model_id} for model_id in ids]
     connection.execute(insert(attempt_model), links)

@@ -92,7 +92,7 @@ def _with_attempt(connection: Connection, row: RowMapping) -> dict[str, object]:
     attempt_id = story.pop("attempt_id")
     made = connection.execute(select(attempt).where(attempt.c.id == attempt_id)).mappings().one()
     models = (
-        select(model.c.name, model.c.fingerprint)
+        select(model.c.name, model.c.fingerprint, model.c.facts)
         .join(attempt_model, attempt_model.c.model_id == model.c.id)
         .where(attempt_model.c.attempt_id == attempt_id)
         .order_by(model.c.name)

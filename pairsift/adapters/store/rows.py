@@ -127,10 +127,11 @@ class ChunkRow:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model that measured."""
+    """One model that measured; `facts` is what was measured of it, JSON-able."""
 
     name: str
     fingerprint: str
+    facts: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

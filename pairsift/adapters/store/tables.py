@@ -259,6 +259,7 @@ model = Table(
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("fingerprint", Text, nullable=False, unique=True),
+    Column("facts", JSON(none_as_null=True)),
 )
 
 attempt_model = Table(

@@ -106,7 +106,7 @@ def result(decision_set_id: int, dropped: int = 0, tick: Callable[[], None] = la
         decisions=_ticking(decision_rows(dropped=dropped), tick),
         counts=Counts(6, 4, 1, 1),
         chunks=("chunk-0", "chunk-1"),
-        models=(ModelRow("sentence encoder", "model-2"), ModelRow("classifier", "model-1")),
+        models=(ModelRow("sentence encoder", "model-2"), ModelRow("classifier", "model-1", {"top_overlap": 0.98})),
         exports=export_rows(f"export-{dropped}"),
         out_uri=OUT,
         calibration=CalibrationRow("calibration-1", "score-1", {"pairs": 6}),

@@ -41,8 +41,8 @@ def test_a_dropped_pair_tells_its_whole_story(cats: Engine):
     )
     assert {signal.column for signal in SIGNALS} <= set(story)
     assert story["models"] == [
-        {"name": "classifier", "fingerprint": "model-1"},
-        {"name": "sentence encoder", "fingerprint": "model-2"},
+        {"name": "classifier", "fingerprint": "model-1", "facts": {"top_overlap": 0.98}},
+        {"name": "sentence encoder", "fingerprint": "model-2", "facts": None},
     ]
     assert (story["policy"], story["policy_version"], story["policy_text"]) == ("drops-0", "1", "name: drops-0")
     assert story["calibration"]["summary"] == {"pairs": 6}  # type: ignore[index]  # a mapping
