@@ -112,13 +112,17 @@ def _see_transformer(visual: VisionTransformer, pixels: torch.Tensor) -> Pair:
 
 
 def _see_timm(visual: TimmModel, pixels: torch.Tensor) -> Pair:
-    features = visual.trunk.forward_features(pixels)
-    pooled = visual.head(visual.trunk.forward_head(features))
-    if features.ndim == 4:
-        return pooled, pooled[:, None]  # a feature map: its place for channels differs from network to network
-    tokens = features[:, getattr(visual.trunk, "num_prefix_tokens", 0) :]
-    head = visual.trunk.head if isinstance(getattr(visual.trunk, "head", None), nn.Linear) else nn.Identity()
-    return pooled, _projected(visual.head, _projected(head, tokens))
+    trunk = visual.trunk
+    features = trunk.forward_features(pixels)
+    pooled = visual.head(trunk.forward_head(features))
+    if features.ndim == 4 or getattr(trunk, "attn_pool", None) is not None:
+        # A feature map's place for channels differs from network to network; and where attention pools, no projection
+        # leads from patches to vectors, even if they are of one width, as SigLIP's.
+        return pooled, pooled[:, None]
+    tokens = features[:, getattr(trunk, "num_prefix_tokens", 0) :]
+    for part in ("fc_norm", "head"):  # where the mean is pooled, the last norm comes after it
+        tokens = _projected(getattr(trunk, part, None), tokens)
+    return pooled, _projected(visual.head, tokens)
 
 
 def _see_resnet(visual: ModifiedResNet, pixels: torch.Tensor) -> Pair:
@@ -178,12 +182,13 @@ def _project(projection: nn.Module | torch.Tensor | None, states: torch.Tensor) 
     return projection(states) if isinstance(projection, nn.Module) else states @ projection
 
 
-def _projected(module: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    """Apply a projection of vectors to tokens where it takes their width."""
+def _projected(module: nn.Module | None, tokens: torch.Tensor) -> torch.Tensor:
+    """Apply a norm or a projection of vectors to tokens, where there is one and it takes their width."""
+    if module is None:
+        return tokens
     first = next((layer for layer in module.modules() if isinstance(layer, nn.Linear)), None)
     fits = first is None or first.in_features == tokens.shape[-1]
-    pools = not all(isinstance(layer, nn.Linear | nn.Dropout | nn.Identity) for layer in module.children())
-    return tokens if pools or not fits else cast("torch.Tensor", module(tokens))
+    return cast("torch.Tensor", module(tokens)) if fits else tokens
 
 
 def _fitting(tokens: torch.Tensor, pooled: torch.Tensor) -> torch.Tensor:

@@ -66,7 +66,7 @@ def tiny_tag(monkeypatch: pytest.MonkeyPatch) -> str:
     """Make a tiny model with a tag known to open_clip; return the repository that its weights are in."""
     tag = get_pretrained_cfg("RN50", "openai") | {"hf_hub": "someone/tiny/", "mean": (0.1, 0.2, 0.3)}
     monkeypatch.setitem(factory._MODEL_CONFIGS, "tiny", clip())  # noqa: SLF001 - there is no way to take one out again
-    monkeypatch.setitem(pretrained._PRETRAINED, "tiny", {"first": tag})  # noqa: SLF001 - nor this one
+    monkeypatch.setitem(pretrained._PRETRAINED, "tiny", {"first": tag, "second": tag | {"quick_gelu": False}})  # noqa: SLF001 - nor this one
     return "someone/tiny"
 
 
@@ -131,6 +131,12 @@ def test_a_tag_in_the_cache_is_loaded_without_a_network(
 
     np.testing.assert_array_equal(by_tag.fused_embedding, by_folder.fused_embedding)
     np.testing.assert_array_equal(by_tag.image_embedding, by_folder.image_embedding)
+
+
+def test_a_tag_with_other_activations_has_another_identity(hub_cache: Path, tiny_tag: str, vit: Path):
+    cache(hub_cache, tiny_tag, weights_of(vit))
+
+    assert identity("tiny:first") != identity("tiny:second")
 
 
 def test_a_repository_in_the_cache_is_loaded_without_a_network(

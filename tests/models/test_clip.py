@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from pairsift.config import ScoreConfig
+from pairsift.core.images import Fit
 from pairsift.core.signals import BASELINE_SIGNALS, MODEL_SIGNALS
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.clip import BUCKETS, Clip, ends_of
@@ -18,6 +19,7 @@ from pairsift.models.clip_loading import find_clip_models, load_clip
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.feeding import BatchSize
 from pairsift.models.fusion import fuse
+from pairsift.models.pictures import fit_picture
 from pairsift.models.scores import Scores
 from pairsift.models.towers import Pair, TextTower, lay_out_projections
 from tests.models.tiny_clips import (
@@ -329,12 +331,11 @@ def test_another_picture_or_caption_makes_another_fused_embedding(encoder: Clip)
 @torch.inference_mode()
 def test_fusion_is_over_the_tokens_of_picture_and_caption(vit: Clip):
     pictures = pictures_for(vit, 1)
-    caption = "two dogs run along a beach"
-    ids = vit.tokenizer([caption])[:, :8]
+    ids = vit.tokenizer(["a cat"])[:, :4]
 
-    scores = vit.score(pictures, ROWS[:1], [caption])
+    scores = vit.score(pictures, ROWS[:1], ["a cat"])
 
-    expected = fuse(vit.see(torch.from_numpy(pictures))[1], vit.read(ids)[1], torch.ones((1, 8), dtype=torch.bool))
+    expected = fuse(vit.see(torch.from_numpy(pictures))[1], vit.read(ids)[1], torch.ones((1, 4), dtype=torch.bool))
     np.testing.assert_allclose(scores.fused_embedding, expected.numpy(), atol=1e-3)
 
 
@@ -372,11 +373,17 @@ def test_measures_the_alignment_alone_by_default(vit: Clip):
     assert set(vit.score(pictures_for(vit), ROWS, CAPTIONS).signals) == {"pair.alignment"}
 
 
+@torch.inference_mode()
 def test_the_baseline_signals_are_measured_of_pictures_of_another_size(folder: Path, vit: Clip):
     pictures = pictures_for(vit)
 
-    signals = load(folder, baseline="on").score(pictures, ROWS, CAPTIONS).signals
+    encoder = load(folder, baseline="on")
+    signals = encoder.score(pictures, ROWS, CAPTIONS).signals
 
+    assert encoder.classifier is not None
+    enlarged = np.stack([fit_picture(picture, Fit(224, 224, "squeeze", "bilinear")) for picture in pictures])
+    logits = encoder.classifier.logits(encoder.classifier.features(torch.from_numpy(enlarged)))
+    np.testing.assert_allclose(signals["baseline.image_quality"], logits.numpy().var(axis=1), rtol=0.02)
     assert set(signals) == {"pair.alignment", *BASELINE_SIGNALS} == set(MODEL_SIGNALS)
     assert all((values > 0).all() for name, values in signals.items() if name != "pair.alignment")
     np.testing.assert_allclose(signals["baseline.text_quality"], 1 / vit.dim, rtol=1e-5)

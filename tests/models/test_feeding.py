@@ -8,6 +8,7 @@ from torch import nn
 from pairsift.models.feeding import (
     FIRST_BATCH,
     LARGEST_BATCH,
+    WORTH_DOUBLING,
     BatchSize,
     PictureFeed,
     filled,
@@ -80,7 +81,7 @@ def test_takes_no_larger_batch_for_less_than_three_in_a_hundred():
 
 
 def test_takes_a_larger_batch_for_exactly_three_in_a_hundred():
-    device = Device(lambda size: size / (100 if size < 128 else 103))
+    device = Device(lambda size: size / (1 if size < 128 else WORTH_DOUBLING))
 
     assert find_batch_size(device.seconds_of, device.has_room) == 128
 
