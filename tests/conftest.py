@@ -12,7 +12,7 @@ from tasks import workplace
 from tests.command_line import Command
 
 if TYPE_CHECKING:
-    from tests.tiny_clip import Int8Clip
+    from tests.int8_clip import Int8Clip
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def int8_clip(tmp_path_factory: pytest.TempPathFactory) -> "Int8Clip":
     """Quantise a tiny model of open_clip on the sample: some seconds, once."""
-    from tests.tiny_clip import make_int8  # noqa: PLC0415 - torch, which most tests need not
+    from tests.int8_clip import make_int8  # noqa: PLC0415 - torch, which most tests need not
 
     return make_int8(tmp_path_factory.mktemp("int8"))
 

@@ -21,7 +21,7 @@ from pairsift.models.quantised import Quantised, find_quantised, folder_of
 from pairsift.models.scores import Encoder, Scores
 from pairsift.quantising import Pairs, read_pairs
 from tests.command_line import Command
-from tests.tiny_clip import SAMPLE, Int8Clip
+from tests.int8_clip import SAMPLE, Int8Clip
 
 LARGEST_STEP = 0.05
 """The alignment of random weights moves by 0.02 at most."""

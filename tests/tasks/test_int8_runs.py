@@ -10,9 +10,9 @@ from pairsift.config import PartitionJob
 from pairsift.errors import ModelUnavailableError
 from tasks.score import require_planned
 from tasks.workplace import store
+from tests.int8_clip import Int8Clip
 from tests.tasks.policy_files import fixed_cut
 from tests.tasks.steps import claimed, committed, planned
-from tests.tiny_clip import Int8Clip
 
 
 @pytest.fixture
