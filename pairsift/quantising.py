@@ -105,10 +105,10 @@ def read_pairs(source: str, config: RunConfig, count: int, *, english_only: bool
     chosen = specs[:: math.ceil(len(specs) / count)]
     found = (pair for spec in chosen for pair in islice(_pairs_of(spec), math.ceil(count / len(chosen))))
     read = list(islice(found, count))
-    images = {pair.pair.key: pair.image for pair in read}
+    images = [pair.image for pair in read]  # by place: partitions may use one key each for pairs of their own
     ingested = [identify(place, pair, config.preprocess.max_caption_bytes) for place, pair in enumerate(read)]
     fit = partial(fit_picture, fit=picture_fit(config.score))
-    prepared = prepare_pairs(ingested, lambda pair: images[pair.key], config.preprocess, Cleaner.DEFAULT, fit)
+    prepared = prepare_pairs(ingested, lambda pair: images[pair.ordinal], config.preprocess, Cleaner.DEFAULT, fit)
     usable = list(_usable(prepared, english_only=english_only))
     if len(usable) < LEAST_PAIRS:
         raise SourceError(
