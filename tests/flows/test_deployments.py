@@ -85,7 +85,7 @@ def test_a_form_labels_every_field_of_a_run_and_no_group_by_its_class():
     labels = [field["title"] for field in (*of_run.values(), *of_dispatch.values())]
 
     assert labels == [
-        *("Ingest", "Preprocess", "Score", "Policy", "Export", "Chunk pairs", "Dispatch"),
+        *("Ingest", "Preprocess", "Score", "Policy", "Export", "Chunk pairs", "Decoders", "Dispatch"),
         *("Work pool", "In flight", "Tries", "Stuck after (seconds)"),
     ]
 
@@ -103,7 +103,7 @@ def test_the_form_of_a_run_offers_a_menu_where_the_choices_are_few():
     of_request, of_score = (flow.parameters.definitions[model]["properties"] for model in ("RunRequest", "ScoreConfig"))
 
     assert of_request["format"]["enum"] == ["auto", "webdataset", "folder"]
-    assert of_score["dtype"]["enum"] == ["auto", "float32", "bfloat16"]
+    assert of_score["dtype"]["enum"] == ["auto", "float32", "bfloat16", "float16", "int8"]
     assert of_score["baseline_input"]["enum"] == ["shared", "published"]
 
 
