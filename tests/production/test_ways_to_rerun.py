@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from prefect.client.schemas.objects import StateType
 
 from pairsift.adapters.store.queries import status
@@ -31,6 +32,7 @@ def attempts() -> dict[object, object]:
     return {row["partition"]: row["attempt"] for row in status(workplace.store())}
 
 
+@pytest.mark.production
 def test_retry_of_a_partition_rerun_failed_and_retry_of_the_parent_each_redo_what_failed_and_nothing_else(
     *, workers: Workers, installation: Installation, tmp_path: Path, monkeypatch
 ):
