@@ -23,7 +23,7 @@ from pairsift.adapters.store.registry import (
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
-from pairsift.config import DispatchConfig, PartitionJob, RunRequest, ScoreConfig
+from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest, ScoreConfig
 from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
@@ -83,7 +83,8 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
     """Resolve everything that is the same for all partitions of a run; a partition's own is filled in later."""
     score = resolve(request.config.score, elsewhere=request.config.dispatch.work_pool is not None)
     require_signals(policy, score)
-    config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()} | sizes(request, score))
+    config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()})
+    config = config.model_copy(update={"chunk_pairs": chunk_pairs(config)})
     scored = score_fingerprint(config.score, config.preprocess, policy.cleaner)
     cards = model_cards(config.score)
     return PartitionJob(
@@ -102,10 +103,11 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
     )
 
 
-def sizes(request: RunRequest, score: ScoreConfig) -> dict[str, int]:
-    """Resolve how many pairs a chunk has; none of its results depends on it."""
-    chunk_pairs = request.config.chunk_pairs
-    return {"chunk_pairs": chunk_pairs if chunk_pairs != "auto" else CHUNK_PAIRS[score.device.partition(":")[0]]}
+def chunk_pairs(config: RunConfig) -> int:
+    """Tell how many pairs a chunk has with a resolved score config; no result depends on it."""
+    if config.chunk_pairs != "auto":
+        return config.chunk_pairs
+    return CHUNK_PAIRS[config.score.device.partition(":")[0]]
 
 
 def require_signals(policy: Policy, score: ScoreConfig) -> None:

@@ -1,6 +1,5 @@
 """Where this process works: its store and its storage folder, from the settings; opened once."""
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -9,10 +8,10 @@ from sqlalchemy import Engine
 
 from pairsift.adapters.store.engine import open_engine
 from pairsift.core.fingerprint import fingerprint
-from pairsift.models.device import limit_threads
+from pairsift.models.device import CORES, limit_threads
 from pairsift.settings import Settings
 
-LANES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+LANES = CORES
 """Chunks scored at once on a CPU: one a core, each on one thread, which costs least and gives the same bytes on any
 number of cores."""
 

@@ -25,8 +25,8 @@ class RowwiseAttention(nn.Module):
         self,
         rows: torch.Tensor,
         keys: torch.Tensor,  # noqa: ARG002 - the signature of what it stands for; keys and values are the rows
-        values: torch.Tensor,  # noqa: ARG002
-        need_weights: bool = False,  # noqa: ARG002
+        values: torch.Tensor,  # noqa: ARG002 - as above
+        need_weights: bool = False,  # noqa: ARG002 - its callers never need them
         attn_mask: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, None]:
         """Attend from rows (b, k, d) to themselves; a mask is (k, k), or (b · heads, k, k) with one a row and head."""

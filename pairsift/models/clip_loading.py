@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pickle import UnpicklingError
 from typing import Any
 
@@ -19,10 +19,10 @@ from pairsift.models.attention import attend_rowwise
 from pairsift.models.checkpoints import ClipSource, find_clip
 from pairsift.models.classifiers import Classifier, ClassifierSource, find_classifier, load_classifier
 from pairsift.models.clip import BUCKETS, Clip, Tokenizer, Tower, ends_of
-from pairsift.models.device import CPU_CLIP_BATCH, backend, torch_dtype
+from pairsift.models.device import backend, torch_dtype
 from pairsift.models.feeding import ROOM, BatchSize, find_batch_size
 from pairsift.models.fusion import HEADS
-from pairsift.models.quantised import INT8, Quantised, find_quantised, report_nothing
+from pairsift.models.quantised import INT8, Quantised, TextShape, find_quantised, report_nothing
 from pairsift.models.replay import Replayed
 from pairsift.models.scores import ModelCard
 from pairsift.models.tokens import compiled
@@ -127,23 +127,8 @@ def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
     image.to(device).dtype = dtype
     text.to(device=device, dtype=dtype)
     see, read = (_accelerated(tower, config) for tower in (image, text))
-    return Clip(
-        name=config.encoder,
-        fingerprint=models.fingerprint,
-        cards=models.cards,
-        english_only=models.clip.english_only,
-        see=see,
-        read=read,
-        tokenizer=tokenizer,
-        trimmable=trimmable,
-        padding=sample.padding,
-        dim=sample.dim,
-        device=device,
-        pools_early=text.pools_early,
-        batch=BatchSize(_batch_size(config, see, models.clip, device)),
-        classifier=_classifier(models, config),
-        buckets=buckets_below(sample.length),
-    )
+    shape = TextShape(sample.dim, sample.length, trimmable)
+    return replace(_encoder(models, config, (see, read), tokenizer, shape), pools_early=text.pools_early)
 
 
 def _load_int8(models: ClipModels, quantised: Quantised, config: ScoreConfig) -> Clip:
@@ -151,22 +136,27 @@ def _load_int8(models: ClipModels, quantised: Quantised, config: ScoreConfig) ->
     report_nothing()
     from pairsift.models.int8 import load_towers  # noqa: PLC0415 - an optional extra
 
-    see, read = load_towers(quantised)
-    device, tokenizer, shape = torch.device(config.device), _tokenizer(models.clip), quantised.shape
-    batch_size = config.batch_size if config.batch_size != "auto" else CPU_CLIP_BATCH
+    return _encoder(models, config, load_towers(quantised), _tokenizer(models.clip), quantised.shape)
+
+
+def _encoder(
+    models: ClipModels, config: ScoreConfig, towers: tuple[Tower, Tower], tokenizer: Tokenizer, shape: TextShape
+) -> Clip:
+    """Put an encoder together, whatever runs its towers."""
+    device = torch.device(config.device)
     return Clip(
         name=config.encoder,
         fingerprint=models.fingerprint,
         cards=models.cards,
         english_only=models.clip.english_only,
-        see=see,
-        read=read,
+        see=towers[0],
+        read=towers[1],
         tokenizer=tokenizer,
         trimmable=shape.trimmable,
         padding=padding_of(tokenizer),
         dim=shape.dim,
         device=device,
-        batch=BatchSize(batch_size),
+        batch=BatchSize(_batch_size(config, towers[0], models.clip, device)),
         classifier=_classifier(models, config),
         buckets=buckets_below(shape.length),
     )

@@ -1,5 +1,6 @@
 """The device, dtype and batch size that models run with, resolved once and then passed on."""
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
 from typing import Literal
@@ -18,6 +19,8 @@ CPU_CLIP_BATCH = 16
 """Images per pass of an open_clip model on a CPU: 8 cost 7 % more (ViT-B/32, float32), 32 save 3 % of a full pass and
 waste as much on the last one of a chunk."""
 CUDA_BATCH = 256
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""Cores that this process may use."""
 _device_is_free = Lock()
 
 

@@ -57,10 +57,9 @@ class PictureFeed:
         """Give pictures `start` up to `start + size`, black ones behind the last."""
         if self._stream is None:
             return filled(self._pixels[start : start + size], size)
-        if self._sent is None or (self._sent.start, self._sent.size) != (start, size):
-            self.announce(start, size)
         sent, self._sent = self._sent, None
-        assert sent is not None
+        if sent is None or (sent.start, sent.size) != (start, size):
+            sent = self._send(start, size, self._stream)
         here = torch.cuda.current_stream(self._device)
         here.wait_event(sent.arrived)
         sent.batch.record_stream(here)
@@ -68,15 +67,17 @@ class PictureFeed:
 
     def announce(self, start: int, size: int) -> None:
         """Say which batch will be asked for next."""
-        if self._stream is None or start >= len(self._pixels):
-            return
+        if self._stream is not None and start < len(self._pixels):
+            self._sent = self._send(start, size, self._stream)
+
+    def _send(self, start: int, size: int, stream: torch.cuda.Stream) -> _Sent:
         pinned = torch.empty((size, *self._pixels.shape[1:]), dtype=torch.uint8, pin_memory=True)
         _fill(pinned, self._pixels[start : start + size])
-        with torch.cuda.stream(self._stream):
+        with torch.cuda.stream(stream):
             sent = pinned.to(self._device, non_blocking=True)
             arrived = torch.cuda.Event()  # type: ignore[no-untyped-call] # torch's own gap
-            arrived.record(self._stream)
-        self._sent = _Sent(start, size, sent, arrived)
+            arrived.record(stream)
+        return _Sent(start, size, sent, arrived)
 
 
 class BatchSize:

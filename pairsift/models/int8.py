@@ -1,16 +1,16 @@
 """Towers in int8, computed by OpenVINO; import it after `quantised.report_nothing`."""
 
-import os
 from pathlib import Path
 from threading import local
 
 import openvino
 import torch
 
+from pairsift.models.device import CORES
 from pairsift.models.quantised import Quantised
 from pairsift.models.towers import Pair
 
-STREAMS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+STREAMS = CORES
 """One for every lane, each with one thread: lanes that share a stream would wait for each other."""
 _PLAIN = {
     "NUM_STREAMS": STREAMS,

@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from pairsift.models.towers import Pair
+
 WARM_UPS = 3
-Pair = tuple[torch.Tensor, torch.Tensor]
 
 
 class Replayed(nn.Module):

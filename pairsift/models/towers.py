@@ -97,8 +97,7 @@ def _see(visual: nn.Module, pixels: torch.Tensor) -> Pair:
         return _see_timm(visual, pixels)
     if isinstance(visual, ModifiedResNet):
         return _see_resnet(visual, pixels)
-    pooled = visual(pixels)
-    pooled = pooled[0] if isinstance(pooled, tuple) else pooled
+    pooled = _pooled(visual, pixels)
     return pooled, pooled[:, None]
 
 
@@ -138,9 +137,14 @@ def _read(text: nn.Module, ids: torch.Tensor) -> Pair:
         return _read_transformer(text, ids)
     if isinstance(text, HFTextEncoder):
         return _read_hf(text, ids)
-    pooled = text(ids)
-    pooled = pooled[0] if isinstance(pooled, tuple) else pooled
+    pooled = _pooled(text, ids)
     return pooled, pooled[:, None].expand(-1, ids.shape[1], -1)
+
+
+def _pooled(tower: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    """Take the vectors alone of a tower whose parts are not known here."""
+    said = tower(batch)
+    return cast("torch.Tensor", said[0] if isinstance(said, tuple) else said)
 
 
 def _read_clip(text: CLIP, ids: torch.Tensor) -> Pair:

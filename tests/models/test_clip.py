@@ -427,7 +427,7 @@ def test_captions_that_do_not_fit_are_halved_and_the_bytes_stay(vit: Clip):
 
 @pytest.mark.parametrize("part", ["see", "read"])
 def test_what_does_not_fit_alone_is_the_devices_error(vit: Clip, part: str):
-    encoder = replace(vit, batch=BatchSize(4), **{part: SmallMemory(getattr(vit, part), 0)})  # type: ignore[arg-type]
+    encoder = replace(vit, batch=BatchSize(4), **{part: SmallMemory(getattr(vit, part), 0)})  # type: ignore[arg-type] # by name
 
     with pytest.raises(torch.OutOfMemoryError, match="no room"):
         encoder.score(pictures_for(vit), ROWS, CAPTIONS)

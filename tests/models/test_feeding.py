@@ -14,7 +14,8 @@ from pairsift.models.feeding import (
     filled,
     find_batch_size,
 )
-from pairsift.models.replay import Pair, Replayed
+from pairsift.models.replay import Replayed
+from pairsift.models.towers import Pair
 
 PICTURES = np.random.default_rng(6).integers(1, 256, (10, 4, 6, 3), dtype=np.uint8)
 

@@ -109,7 +109,7 @@ def test_without_towers_the_error_names_the_command_that_makes_them(int8_clip: I
 
 
 def test_towers_that_are_not_those_measured_are_refused(found: ScoreConfig, made: Quantised):
-    kept = quantising._keep(made, folder_of(find_clip(found.encoder).fingerprint))  # noqa: SLF001
+    kept = quantising._keep(made, folder_of(find_clip(found.encoder).fingerprint))  # noqa: SLF001 - the writer alone
     (kept / "text.xml").write_text("<net/>")
 
     with pytest.raises(ModelUnavailableError, match="has changed"):
