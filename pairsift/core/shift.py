@@ -43,7 +43,7 @@ class Shift:
 def measure_shift(before: Measured, after: Measured) -> Shift:
     """Compare what an encoder says of the same pairs, in the same order."""
     moved = np.abs(after.alignment.astype(np.float64) - before.alignment.astype(np.float64))
-    image, text = _cosines(before.image, after.image), _cosines(before.text, after.text)
+    image, text = cosines(before.image, after.image), cosines(before.text, after.text)
     return Shift(
         pairs=len(moved),
         mean_shift=float(moved.mean()),
@@ -75,7 +75,8 @@ def _ranks(values: Numbers) -> NDArray[np.float64]:
     return ranks
 
 
-def _cosines(left: Numbers, right: Numbers) -> NDArray[np.float64]:
+def cosines(left: Numbers, right: Numbers) -> NDArray[np.float64]:
+    """Return the cosine of each row of `left` (n, d) with the same row of `right` (n, d)."""
     a, b = left.astype(np.float64), right.astype(np.float64)
-    cosines: NDArray[np.float64] = (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return cosines
+    likeness: NDArray[np.float64] = (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return likeness

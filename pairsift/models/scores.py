@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pairsift.core.shift import cosines
+
 Floats = NDArray[np.float32]
 
 
@@ -101,6 +103,4 @@ def cosine(left: NDArray[np.float16], right: NDArray[np.float16]) -> NDArray[np.
 
     It is computed from the embeddings as stored, so that anybody can compute it again from an export.
     """
-    a, b = left.astype(np.float64), right.astype(np.float64)
-    cosines: NDArray[np.float64] = (a * b).sum(axis=1) / np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    return cosines.astype(np.float32)
+    return cosines(left, right).astype(np.float32)
