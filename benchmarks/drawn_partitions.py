@@ -8,7 +8,10 @@ import numpy as np
 
 from benchmarks.swapped_captions import Draw, Floats, Integers, Outcome, draw_pairs
 from pairsift.core.baseline import pair_quality
-from pairsift.core.deciding import PairTable, decide
+from pairsift.core.calibration import calibrate
+from pairsift.core.columns import Columns
+from pairsift.core.deciding import PairTable, calibratable, decide, judge_alone
+from pairsift.core.double_normalisation import Embedded
 from pairsift.core.policy import ALIGNMENT, Fdr, Policy
 from pairsift.models.scores import Scores, cosine
 
@@ -69,19 +72,12 @@ def _judge(scores: Scores, draw: Draw) -> Outcome:
     image, text = scores.image_embedding[draw.pictures], scores.text_embedding[draw.captions]
     alignment = cosine(image, text).astype(np.float64)
     pictures = [str(row) for row in draw.pictures.tolist()]
-    table = PairTable(
-        uids=pictures,
-        image_sha256=pictures,
-        captions=[str(row) for row in draw.captions.tolist()],
-        signals={ALIGNMENT: alignment.tolist()},
-        unmeasurable=[{}] * len(pictures),
-        image_embedding=image.astype(np.float32),
-        text_embedding=text.astype(np.float32),
-    )
-    decisions = decide(table, SELECT_ONLY).decisions
-    z = np.array([made.alignment_z for made in decisions], np.float64)
-    q = np.array([made.alignment_q for made in decisions], np.float64)
-    return Outcome(draw, {"cosine": alignment, "z": z, "product": _product(scores, draw)}, q)
+    table = PairTable(pictures, Columns(len(pictures), {ALIGNMENT: alignment}, {}))
+    embedded = Embedded(image.astype(np.float32), text.astype(np.float32), draw.captions, draw.pictures)
+    survivors = judge_alone(table, SELECT_ONLY).kept
+    calibrated = calibrate(embedded, pictures, calibratable(table.columns, embedded), survivors)
+    decided = decide(table, SELECT_ONLY, calibrated)
+    return Outcome(draw, {"cosine": alignment, "z": decided.z, "product": _product(scores, draw)}, decided.q)
 
 
 def _product(scores: Scores, draw: Draw) -> Floats:

@@ -1,6 +1,5 @@
 """A partition's results, joined chunk by chunk: what is decided on, exported and committed."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,13 +14,24 @@ from pairsift.adapters.exports import ExportBatch
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.store.rows import Counts
 from pairsift.core.captions import display_text
-from pairsift.core.deciding import Decision, PairTable
+from pairsift.core.columns import Columns, to_columns
+from pairsift.core.deciding import Decision, Decisions, PairTable
+from pairsift.core.double_normalisation import Embedded, number_alike
+from pairsift.core.judgements import DROP, KEEP, QUARANTINE
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
 Measured = tuple[list[IngestedPair], ChunkData]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeasuredPairs:
+    """A partition's pairs as they are decided on, and as calibration sees them, in the same order."""
+
+    table: PairTable
+    embedded: Embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +67,27 @@ def _joined(fingerprint: str, pairs: list[IngestedPair], chunk: ChunkData) -> Me
     return pairs, chunk
 
 
-def pair_table(measured: Iterable[Measured]) -> PairTable:
-    """Put all chunks into the one table that is decided on: a partition's signals and embeddings are in memory."""
+def measured_pairs(measured: Iterable[Measured]) -> MeasuredPairs:
+    """Put all chunks of a partition together: its signals and embeddings are in memory."""
     pairs: list[IngestedPair] = []
     chunks: list[ChunkData] = []
     for chunk_pairs, chunk in measured:
         pairs += chunk_pairs
         chunks.append(chunk)
-    return PairTable(
-        uids=[pair.uid for pair in pairs],
-        image_sha256=[pair.image_sha256 for pair in pairs],
-        captions=[caption for chunk in chunks for caption in chunk.captions],
-        signals={s.name: [value for chunk in chunks for value in chunk.signals[s.name]] for s in SIGNALS},
-        unmeasurable=[reasons for chunk in chunks for reasons in chunk.unmeasurable],
-        image_embedding=_stacked([chunk.image_embedding for chunk in chunks]),
-        text_embedding=_stacked([chunk.text_embedding for chunk in chunks]),
+    return MeasuredPairs(
+        table=PairTable([pair.uid for pair in pairs], _columns(len(pairs), chunks)),
+        embedded=Embedded(
+            image=_stacked([chunk.image_embedding for chunk in chunks]),
+            text=_stacked([chunk.text_embedding for chunk in chunks]),
+            captions=number_alike([caption for chunk in chunks for caption in chunk.captions]),
+            pictures=number_alike([pair.image_sha256 for pair in pairs]),
+        ),
     )
+
+
+def _columns(count: int, chunks: Sequence[ChunkData]) -> Columns:
+    signals = {s.name: [value for chunk in chunks for value in chunk.signals[s.name]] for s in SIGNALS}
+    return to_columns(count, signals, [reasons for chunk in chunks for reasons in chunk.unmeasurable])
 
 
 def _stacked(embeddings: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
@@ -134,8 +149,7 @@ def stored_pair(row: Mapping[str, Any]) -> IngestedPair:
     )
 
 
-def count_verdicts(decisions: Sequence[Decision]) -> Counts:
+def count_verdicts(decisions: Decisions) -> Counts:
     """Count the pairs by verdict."""
-    by_verdict = Counter(made.verdict for made in decisions)
-    verdicts = (by_verdict[Verdict.KEEP], by_verdict[Verdict.DROP], by_verdict[Verdict.QUARANTINE])
-    return Counts(len(decisions), *verdicts)
+    by_verdict = (int(np.count_nonzero(decisions.verdicts == code)) for code in (KEEP, DROP, QUARANTINE))
+    return Counts(len(decisions), *by_verdict)

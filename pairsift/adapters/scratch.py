@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pairsift.adapters.durable import needing_room
 from pairsift.core.calibration import CalibrationSummary
-from pairsift.core.deciding import Decision, PartitionDecision
+from pairsift.core.deciding import Decision, PartitionDecision, to_decisions
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Measurement, Reason, Verdict
 
@@ -99,8 +99,10 @@ def remove_prepared(pixels: Path, measurements: Path) -> None:
 
 def write_decided(path: Path, decided: PartitionDecision) -> None:
     """Write a partition's decisions and their calibration."""
+    calibration = None if decided.calibration is None else asdict(decided.calibration)
+    content = {"decisions": [asdict(row) for row in decided.decisions], "calibration": calibration}
     with needing_room(path):
-        path.write_text(json.dumps(asdict(decided)), encoding="utf-8")
+        path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def read_decided(path: Path) -> PartitionDecision:
@@ -108,7 +110,7 @@ def read_decided(path: Path) -> PartitionDecision:
     decided = json.loads(path.read_text(encoding="utf-8"))
     calibration = decided["calibration"]
     return PartitionDecision(
-        decisions=[_decision(**row) for row in decided["decisions"]],
+        decisions=to_decisions([_decision(**row) for row in decided["decisions"]]),
         calibration=None if calibration is None else CalibrationSummary(**calibration),
     )
 

@@ -1,19 +1,34 @@
-"""One decision for every pair of a partition: unreadable, then rules, then copies, then the selection."""
+"""One decision for every pair of a table: unreadable, then rules, then copies, then the selection."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
-from pairsift.core.arrays import Flags, Integers
-from pairsift.core.calibration import CalibrationSummary, calibrate
+from pairsift.core.arrays import Flags, Floats, Integers
+from pairsift.core.calibration import Calibration, CalibrationSummary
+from pairsift.core.columns import Columns, to_columns
 from pairsift.core.double_normalisation import Embedded
 from pairsift.core.duplicates import exact_copies
+from pairsift.core.judgements import (
+    DROP,
+    KEEP,
+    QUARANTINE,
+    REASONS,
+    VERDICTS,
+    Codes,
+    Judgements,
+    overrule,
+    reason_code,
+)
 from pairsift.core.policy import ALIGNMENT, Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
-from pairsift.core.rules import Columns, explain_failure, first_failures
-from pairsift.core.selection import Judgement, select_pairs
+from pairsift.core.rules import explain_first_failure, first_failures
+from pairsift.core.selection import select_pairs
+
+ROWS_AT_ONCE = 8192
+"""Rows that are Python objects at the same time while decisions are iterated over."""
 
 UNREADABLE: tuple[Reason, ...] = (
     Reason.IMAGE_MISSING,
@@ -30,26 +45,12 @@ UNREADABLE: tuple[Reason, ...] = (
 """The image or the caption cannot be read: always quarantine. In order: the image's reason is told first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PairTable:
-    """A partition's n pairs in its order (ordinal = index), as they were measured.
-
-    `captions` are cleaned; `signals` are columns by name, None where not measured; `unmeasurable` says of a pair's
-    signals why. The embeddings are (n, d) float32 unit rows, NaN where absent.
-    """
+    """n pairs in their order (ordinal = index): all that a decision goes by, besides z and p."""
 
     uids: Sequence[str]
-    image_sha256: Sequence[str | None]
-    captions: Sequence[str | None]
-    signals: Mapping[str, Sequence[SignalValue]]
-    unmeasurable: Sequence[Mapping[str, Reason]]
-    image_embedding: npt.NDArray[np.float32]
-    text_embedding: npt.NDArray[np.float32]
-
-    @property
-    def columns(self) -> Columns:
-        """The signals alone."""
-        return Columns(self.signals, self.unmeasurable)
+    columns: Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +70,95 @@ class Decision:
     multiplicity: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PartitionDecision:
-    """One decision a pair, in the table's order, and the calibration behind them, if there could be one."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Decisions:
+    """One decision for each of n pairs, in the table's order, as arrays of length n; iterating gives `Decision` rows.
 
-    decisions: list[Decision]
+    Verdicts and reasons are codes of core/judgements.py; z, p and q are NaN and rank is 0 where a pair has none.
+    """
+
+    verdicts: Codes
+    reasons: Codes
+    z: Floats
+    p: Floats
+    q: Floats
+    rank: Integers
+    multiplicity: Integers
+
+    def __len__(self) -> int:
+        return len(self.verdicts)
+
+    def __iter__(self) -> Iterator[Decision]:
+        for start in range(0, len(self), ROWS_AT_ONCE):
+            block = self.take(slice(start, start + ROWS_AT_ONCE))
+            columns = (getattr(block, field.name).tolist() for field in fields(block))
+            for verdict, reason, *calibrated, rank, multiplicity in zip(*columns, strict=True):
+                z, p, q = map(_present, calibrated)
+                yield Decision(VERDICTS[verdict], REASONS[reason], z, p, q, rank or None, multiplicity)
+
+    def take(self, pairs: slice | Integers) -> "Decisions":
+        """The decisions on some pairs, in the order given."""
+        return Decisions(*(getattr(self, field.name)[pairs] for field in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PartitionDecision:
+    """A partition's decisions, and the calibration behind them, if there could be one."""
+
+    decisions: Decisions
     calibration: CalibrationSummary | None
 
 
-def decide(table: PairTable, policy: Policy) -> PartitionDecision:
-    """Decide every pair of a partition.
+def judge_alone(table: PairTable, policy: Policy) -> Judgements:
+    """Judge what needs no comparison of scores: unreadable pairs, failed rules, exact copies; KEEP: it survives.
 
-    Without a calibration (see `calibrate`: too few measurable survivors, or no spread) there is no z and no p;
-    `fdr` then cannot decide and quarantines its survivors as SIGNAL_UNMEASURABLE, whatever its `unmeasurable` says.
     ConfigError if the policy asks for a signal that the table has not got.
     """
-    judged = _judge_alone(table, policy)
-    survivors = np.array([pair for pair in range(len(table.uids)) if pair not in judged], dtype=np.int64)
-    embedded = Embedded(
-        table.image_embedding, table.text_embedding, _identities(table.captions), _identities(table.image_sha256)
-    )
-    calibrated = calibrate(embedded, table.uids, _measurable(table), survivors)
+    judged = _judge_unreadable(table.columns)
+    readable = judged.kept
+    judged = overrule(judged, readable, first_failures(policy.rules, table.columns, readable).judged)
+    if policy.duplicates == "drop":
+        left = judged.kept
+        copies = left[exact_copies([table.uids[pair] for pair in left.tolist()])]
+        judged = overrule(judged, copies, _all_copies(len(copies)))
+    return judged
+
+
+def decide(table: PairTable, policy: Policy, calibrated: Calibration) -> Decisions:
+    """Decide every pair of a table of which z and p are known: (n,) float64, NaN where a pair has none.
+
+    `fdr` quarantines survivors without a p-value as SIGNAL_UNMEASURABLE, whatever its `unmeasurable` says.
+    ConfigError if the policy asks for a signal that the table has not got.
+    """
+    judged = judge_alone(table, policy)
+    survivors = judged.kept
     selection = select_pairs(policy.select, table.columns, survivors, calibrated)
-    judged |= selection.judged
-    decisions = [
-        Decision(
-            *judged[pair],
-            alignment_z=_present(calibrated.z[pair]),
-            alignment_p=_present(calibrated.p[pair]),
-            alignment_q=selection.q.get(pair),
-            rank=selection.rank.get(pair),
-        )
-        for pair in range(len(table.uids))
-    ]
-    return PartitionDecision(decisions, calibrated.summary)
+    judged = overrule(judged, survivors, selection.judged)
+    count = len(judged)
+    q, rank = np.full(count, np.nan), np.zeros(count, dtype=np.int64)
+    q[survivors], rank[survivors] = selection.q, selection.rank
+    once = np.ones(count, dtype=np.int64)
+    return Decisions(judged.verdicts, judged.reasons, calibrated.z, calibrated.p, q, rank, once)
+
+
+def to_decisions(rows: Sequence[Decision]) -> Decisions:
+    """Turn rows into arrays."""
+    return Decisions(
+        verdicts=np.array([VERDICTS.index(row.verdict) for row in rows], dtype=np.uint8),
+        reasons=np.array([reason_code(row.reason) for row in rows], dtype=np.uint8),
+        z=np.array([row.alignment_z for row in rows], dtype=np.float64),  # None becomes NaN
+        p=np.array([row.alignment_p for row in rows], dtype=np.float64),
+        q=np.array([row.alignment_q for row in rows], dtype=np.float64),
+        rank=np.array([row.rank or 0 for row in rows], dtype=np.int64),
+        multiplicity=np.array([row.multiplicity for row in rows], dtype=np.int64),
+    )
+
+
+def calibratable(columns: Columns, pairs: Embedded) -> Flags:
+    """Mark the pairs with both embeddings, of which the alignment is not known to be unmeasurable."""
+    present = np.isfinite(pairs.image).all(axis=1) & np.isfinite(pairs.text).all(axis=1)
+    known = columns.why_absent(ALIGNMENT) == 0
+    return np.asarray(present & known & (pairs.image.shape[1] > 0), dtype=np.bool_)
 
 
 def explain_rule(policy: Policy, values: Mapping[str, SignalValue], unmeasurable: Mapping[str, Reason]) -> str | None:
@@ -110,48 +166,29 @@ def explain_rule(policy: Policy, values: Mapping[str, SignalValue], unmeasurable
 
     A pair that cannot be read is told as such: no rule is tried on it.
     """
-    unreadable = _unreadable_reason(unmeasurable)
+    asked = {condition.signal for rule in policy.rules for condition in (rule, *rule.unless)}
+    columns = to_columns(1, {signal: [values.get(signal)] for signal in asked}, [unmeasurable])
+    unreadable = REASONS[_judge_unreadable(columns).reasons[0]]
     if unreadable is not None:
         return f"cannot be read → {Verdict.QUARANTINE} ({unreadable})"
-    asked = {condition.signal for rule in policy.rules for condition in (rule, *rule.unless)}
-    columns = Columns({signal: [values.get(signal)] for signal in asked}, [unmeasurable])
-    failure = first_failures(policy.rules, columns, np.zeros(1, dtype=np.int64)).get(0)
-    return None if failure is None else explain_failure(policy.rules[failure.number - 1], failure, columns, 0)
+    return explain_first_failure(policy.rules, columns, 0)
 
 
-def _judge_alone(table: PairTable, policy: Policy) -> dict[int, Judgement]:
-    """Judge what needs no comparison of scores: unreadable pairs, failed rules, exact copies."""
-    reasons = {pair: _unreadable_reason(known) for pair, known in enumerate(table.unmeasurable)}
-    judged: dict[int, Judgement] = {pair: (Verdict.QUARANTINE, why) for pair, why in reasons.items() if why is not None}
-    readable = np.array([pair for pair, why in reasons.items() if why is None], dtype=np.int64)
-    failures = first_failures(policy.rules, table.columns, readable)
-    judged |= {pair: (failure.verdict, failure.reason) for pair, failure in failures.items()}
-    if policy.duplicates == "drop":
-        left = [pair for pair in readable.tolist() if pair not in failures]
-        copies = exact_copies([table.uids[pair] for pair in left])
-        copied = (pair for pair, copy in zip(left, copies, strict=True) if copy)
-        judged |= dict.fromkeys(copied, (Verdict.DROP, Reason.EXACT_DUPLICATE))
-    return judged
+def _judge_unreadable(columns: Columns) -> Judgements:
+    """Quarantine the pairs of which a signal is unmeasurable since image or caption cannot be read."""
+    place = np.full(len(REASONS), len(UNREADABLE), dtype=np.uint8)
+    place[[reason_code(reason) for reason in UNREADABLE]] = np.arange(len(UNREADABLE))
+    first = np.full(columns.count, len(UNREADABLE), dtype=np.uint8)
+    for codes in columns.reasons.values():
+        first = np.minimum(first, place[codes])
+    told = np.array([*map(reason_code, UNREADABLE), 0], dtype=np.uint8)[first]
+    return Judgements(np.where(told > 0, QUARANTINE, KEEP).astype(np.uint8), told)
 
 
-def _unreadable_reason(unmeasurable: Mapping[str, Reason]) -> Reason | None:
-    found = set(unmeasurable.values())
-    return next((reason for reason in UNREADABLE if reason in found), None)
-
-
-def _measurable(table: PairTable) -> Flags:
-    """Mark the pairs with both embeddings, of which the alignment is not known to be unmeasurable."""
-    present = np.isfinite(table.image_embedding).all(axis=1) & np.isfinite(table.text_embedding).all(axis=1)
-    known = np.array([ALIGNMENT not in reasons for reasons in table.unmeasurable], dtype=np.bool_)
-    return np.asarray(present & known & (table.image_embedding.shape[1] > 0), dtype=np.bool_)
-
-
-def _identities(values: Sequence[str | None]) -> Integers:
-    """Number equal values alike; an absent one is like no other."""
-    numbers: dict[str | int, int] = {}
-    keys = (position if value is None else value for position, value in enumerate(values))
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
+def _all_copies(count: int) -> Judgements:
+    copy = reason_code(Reason.EXACT_DUPLICATE)
+    return Judgements(np.full(count, DROP, dtype=np.uint8), np.full(count, copy, dtype=np.uint8))
 
 
 def _present(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+    return None if math.isnan(value) else value

@@ -15,7 +15,7 @@ to 8,192 of them are exact in float64, whatever their order, and so is u up to i
 processor only where a value falls within 1e-15 of a rounding boundary.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,13 @@ class Reference:
     counts: Floats
     sums: Floats
     squares: Floats
+
+
+def number_alike(values: Sequence[str | None]) -> Integers:
+    """Number equal values alike; an absent one is like no other."""
+    numbers: dict[str | int, int] = {}
+    keys = (position if value is None else value for position, value in enumerate(values))
+    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
 def prepare_reference(pairs: Embedded) -> Reference:

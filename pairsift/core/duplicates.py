@@ -13,9 +13,7 @@ def exact_copies(uids: Sequence[str]) -> Flags:
     Returns (n,) bool. `uids` are those of readable pairs, in the partition's order: a copy that cannot be read
     has a reason of its own.
     """
-    seen: set[str] = set()
-    copies = np.zeros(len(uids), dtype=np.bool_)
-    for ordinal, uid in enumerate(uids):
-        copies[ordinal] = uid in seen
-        seen.add(uid)
-    return copies
+    count = len(uids)
+    first = dict(zip(reversed(uids), range(count - 1, -1, -1), strict=True))
+    stays = np.fromiter(map(first.__getitem__, uids), dtype=np.int64, count=count)
+    return np.asarray(stays != np.arange(count), dtype=np.bool_)

@@ -5,16 +5,17 @@ A signal of a pair is measured (a number or a word), unmeasurable (absent with a
 `unmeasurable` says what becomes of the pair.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
+from pairsift.core.columns import Columns, Words
+from pairsift.core.judgements import DROP, KEEP, REASONS, VERDICTS, Codes, Judgements, keep_all, reason_code
 from pairsift.core.policy import Condition, Rule, Scalar, Unmeasurable
-from pairsift.core.records import Reason, SignalValue, Verdict
+from pairsift.core.records import Verdict
 from pairsift.core.signals import BY_NAME
-from pairsift.errors import ConfigError
 
 SYMBOLS = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥", "eq": "=", "in": "in", "not_in": "not in"}
 
@@ -29,106 +30,98 @@ _NUMERIC: dict[str, Callable[[Floats, tuple[Scalar, ...]], Flags]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Signals of n pairs by name, and why some could not be measured, pair by pair."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Failures:
+    """Of each of n pairs the rule, counted from 1, that settles it, 0 where it passes all (n,), and what it says."""
 
-    signals: Mapping[str, Sequence[SignalValue]]
-    unmeasurable: Sequence[Mapping[str, Reason]]
-
-    def column(self, signal: str) -> Sequence[SignalValue]:
-        """The values of one signal; ConfigError if the table has not got it."""
-        if signal not in self.signals:
-            raise ConfigError(
-                f"the policy asks for {signal}, which was not scored; scored are: {', '.join(self.signals)}"
-            )
-        return self.signals[signal]
-
-    def why_unmeasurable(self, signal: str, pair: int) -> Reason | None:
-        """Why a pair's signal could not be measured; None if it was measured or does not apply."""
-        value = self.column(signal)[pair]
-        if value is None:
-            return self.unmeasurable[pair].get(signal)
-        is_nan = isinstance(value, float) and value != value  # noqa: PLR0124 - NaN is what differs from itself
-        return self.unmeasurable[pair].get(signal, Reason.SIGNAL_UNMEASURABLE) if is_nan else None
+    numbers: Integers
+    judged: Judgements
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A rule, counted from 1, that a pair fails, or that the signal `unmeasured` kept from being tried on it."""
-
-    number: int
-    verdict: Verdict
-    reason: Reason
-    unmeasured: str | None = None
-
-
-def first_failures(rules: Sequence[Rule], columns: Columns, pairs: Integers) -> dict[int, Failure]:
-    """Find for each of some pairs (ordinals) the first rule that settles it; pairs that pass all are left out."""
-    failures: dict[int, Failure] = {}
-    still_open = pairs
+def first_failures(rules: Sequence[Rule], columns: Columns, pairs: Integers) -> Failures:
+    """Find for each of some pairs (ordinals) the first rule that it fails, or that its `unmeasurable` settles."""
+    numbers = np.zeros(len(pairs), dtype=np.int64)
+    judged = keep_all(len(pairs))
+    still_open = np.arange(len(pairs))
     for number, rule in enumerate(rules, start=1):
-        found = _failures(number, rule, columns, still_open)
-        failures |= found
-        still_open = np.array([pair for pair in still_open.tolist() if pair not in found], dtype=np.int64)
-    return failures
+        said = _try_rule(rule, columns, pairs[still_open])
+        judged.verdicts[still_open], judged.reasons[still_open] = said.verdicts, said.reasons
+        passed = said.verdicts == KEEP
+        numbers[still_open[~passed]] = number
+        still_open = still_open[passed]
+    return Failures(numbers, judged)
 
 
-def explain_failure(rule: Rule, failure: Failure, columns: Columns, pair: int) -> str:
-    """Tell in one line the rule, its comparison with threshold and unit, the measured value and the outcome."""
-    value = columns.column(rule.signal)[pair]
-    measured = f"{value:.6g}" if isinstance(value, float) else value
-    shown = f"{failure.unmeasured} is unmeasurable" if failure.unmeasured else f"{rule.signal} = {measured}"
-    outcome = f"{failure.verdict} ({failure.reason})"
-    return f"rule {failure.number}: {shown}; {_describe(rule)}{_describe_unless(rule)} → {outcome}"
+def explain_first_failure(rules: Sequence[Rule], columns: Columns, pair: int) -> str | None:
+    """Tell in one line the rule that settles a pair, with threshold, unit, measured value and outcome."""
+    failures = first_failures(rules, columns, np.array([pair]))
+    number = int(failures.numbers[0])
+    if number == 0:
+        return None
+    rule = rules[number - 1]
+    unmeasured = _unmeasured_signal(rule, columns, pair)
+    shown = f"{unmeasured} is unmeasurable" if unmeasured else f"{rule.signal} = {_shown_value(rule, columns, pair)}"
+    verdict, reason = VERDICTS[failures.judged.verdicts[0]], REASONS[failures.judged.reasons[0]]
+    return f"rule {number}: {shown}; {_describe(rule)}{_describe_unless(rule)} → {verdict} ({reason})"
 
 
-def _failures(number: int, rule: Rule, columns: Columns, pairs: Integers) -> dict[int, Failure]:
-    """Try one rule on some pairs."""
-    holds, unknown = _try(rule, columns, pairs)
+def _try_rule(rule: Rule, columns: Columns, pairs: Integers) -> Judgements:
+    """Try one rule on some pairs; KEEP where it has nothing to say."""
+    holds, why = _try(rule, columns, pairs)
     exceptions = [_try(exception, columns, pairs) for exception in rule.unless]
-    nothing = np.zeros(len(pairs), dtype=np.bool_)
-    spared = np.logical_or.reduce([nothing, *(flags for flags, _ in exceptions)])
-    undecided = np.logical_or.reduce([nothing, *(flags for _, flags in exceptions)])
-    dropped = holds & ~spared & ~undecided
-    untried = ~spared & (unknown | (holds & undecided))
-    found = {pair: Failure(number, Verdict.DROP, rule.reason) for pair in pairs[dropped].tolist()}
+    spared = np.logical_or.reduce([np.zeros(len(pairs), dtype=np.bool_), *(flags for flags, _ in exceptions)])
+    undecided = _first_code(len(pairs), [codes for _, codes in exceptions])
+    untried = np.where(spared, 0, _first_code(len(pairs), [why, np.where(holds, undecided, 0)]))
+    dropped = holds & ~spared & (undecided == 0)
+    verdicts = np.where(dropped, DROP, KEEP).astype(np.uint8)
+    reasons = np.where(dropped, reason_code(rule.reason), 0).astype(np.uint8)
     if rule.unmeasurable is not Unmeasurable.KEEP:
-        verdict = Verdict(rule.unmeasurable)
-        for pair in pairs[untried].tolist():
-            signal, reason = _first_unmeasurable(rule, columns, pair)
-            found[pair] = Failure(number, verdict, reason, signal)
+        verdicts[untried > 0] = VERDICTS.index(Verdict(rule.unmeasurable))
+        reasons[untried > 0] = untried[untried > 0]
+    return Judgements(verdicts, reasons)
+
+
+def _try(condition: Condition, columns: Columns, pairs: Integers) -> tuple[Flags, Codes]:
+    """For each pair: whether a condition holds, and where that cannot be known the code of the reason."""
+    if BY_NAME[condition.signal].type == "str":
+        holds, absent = _compare_words(condition, columns.words(condition.signal)[pairs])
+    else:
+        numbers = columns.numbers(condition.signal)[pairs]
+        holds, absent = _NUMERIC[condition.comparison](numbers, condition.thresholds), np.isnan(numbers)
+    why = np.where(absent, columns.why_absent(condition.signal)[pairs], 0).astype(np.uint8)
+    return holds & ~absent, why
+
+
+def _compare_words(condition: Condition, words: Words) -> tuple[Flags, Flags]:
+    """For each word: whether the condition holds, and whether the word is not there."""
+    wanted = frozenset(condition.thresholds)
+    values = words.tolist()
+    among = np.array([word in wanted for word in values], dtype=np.bool_)
+    absent = np.array([word is None for word in values], dtype=np.bool_)
+    return among != (condition.comparison == "not_in"), absent
+
+
+def _first_code(count: int, columns: Sequence[Codes]) -> Codes:
+    """Take for each pair the first code that is not 0."""
+    found = np.zeros(count, dtype=np.uint8)
+    for codes in reversed(columns):
+        found = np.where(codes > 0, codes, found)
     return found
 
 
-def _try(condition: Condition, columns: Columns, pairs: Integers) -> tuple[Flags, Flags]:
-    """For each pair: whether a condition holds, and whether that cannot be known."""
-    column = columns.column(condition.signal)
-    chosen = [column[pair] for pair in pairs.tolist()]
-    if BY_NAME[condition.signal].type == "str":
-        holds = np.array([_word_holds(condition, value) for value in chosen], dtype=np.bool_)
-        absent = np.array([value is None for value in chosen], dtype=np.bool_)
-    else:
-        values = np.array(chosen, dtype=np.float64)  # None becomes NaN
-        absent = np.isnan(values)
-        holds = _NUMERIC[condition.comparison](values, condition.thresholds) & ~absent
-    unknown = absent.copy()
-    for position in np.flatnonzero(absent).tolist():
-        unknown[position] = columns.why_unmeasurable(condition.signal, int(pairs[position])) is not None
-    return holds, unknown
+def _unmeasured_signal(rule: Rule, columns: Columns, pair: int) -> str | None:
+    """Name the rule's own signal, or else that of its first exception, that could not be measured."""
+    conditions = (rule, *rule.unless)
+    tried = ((condition.signal, _try(condition, columns, np.array([pair]))[1][0]) for condition in conditions)
+    return next((signal for signal, why in tried if why > 0), None)
 
 
-def _word_holds(condition: Condition, value: SignalValue) -> bool:
-    if value is None:
-        return False
-    return (value in condition.thresholds) is not (condition.comparison == "not_in")
-
-
-def _first_unmeasurable(rule: Rule, columns: Columns, pair: int) -> tuple[str, Reason]:
-    """Name the rule's own signal with its reason, or else that of its first exception that could not be measured."""
-    signals = (rule.signal, *(exception.signal for exception in rule.unless))
-    reasons = ((signal, columns.why_unmeasurable(signal, pair)) for signal in signals)
-    return next((signal, reason) for signal, reason in reasons if reason is not None)
+def _shown_value(rule: Rule, columns: Columns, pair: int) -> str:
+    kind = BY_NAME[rule.signal].type
+    if kind == "str":
+        return str(columns.words(rule.signal)[pair])
+    value = columns.numbers(rule.signal)[pair]
+    return f"{value:.0f}" if kind == "int" else f"{value:.6g}"
 
 
 def _describe(condition: Condition) -> str:

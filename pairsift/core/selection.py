@@ -8,35 +8,32 @@ import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.calibration import Calibration
+from pairsift.core.columns import Columns
 from pairsift.core.false_discovery import q_values, unrelated_share
+from pairsift.core.judgements import DROP, KEEP, QUARANTINE, VERDICTS, Judgements, keep_all, overrule, reason_code
 from pairsift.core.policy import Absolute, Fdr, Select, TopFraction, Unmeasurable
 from pairsift.core.records import Reason, Verdict
-from pairsift.core.rules import Columns
-
-Judgement = tuple[Verdict, Reason | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """What a selection says of every survivor, by ordinal; q where `fdr` tested it, rank where it was ranked."""
+    """What a selection says of each of n survivors: q NaN where `fdr` did not test it, rank 0 where not ranked."""
 
-    judged: dict[int, Judgement]
-    q: dict[int, float]
-    rank: dict[int, int]
+    judged: Judgements
+    q: Floats
+    rank: Integers
 
 
-def select_pairs(select: Select, columns: Columns, survivors: Integers, calibration: Calibration) -> Selection:
+def select_pairs(select: Select, columns: Columns, survivors: Integers, calibrated: Calibration) -> Selection:
     """Select among the survivors (ordinals): those without a value are judged first, the rest are ranked together.
 
     `fdr` quarantines as SIGNAL_UNMEASURABLE a pair that has the signal but no p-value.
     """
-    unmeasured = _judge_unmeasured(select, columns, survivors)
-    ranked = _without(survivors, unmeasured)
-    if not isinstance(select, Fdr):
-        return _select_by_signal(select, columns, ranked, unmeasured)
-    p = calibration.p[ranked]
-    untested = dict.fromkeys(ranked[np.isnan(p)].tolist(), (Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE))
-    return _select_by_fdr(select, calibration, ranked[~np.isnan(p)], unmeasured | untested)
+    scores = columns.numbers(select.signal)[survivors]
+    judged = _judge_unmeasured(select, columns, survivors, np.isnan(scores))
+    if isinstance(select, Fdr):
+        return _select_by_fdr(select, calibrated.z[survivors], calibrated.p[survivors], judged, ~np.isnan(scores))
+    return _select_by_signal(select, scores, judged)
 
 
 def reach(scores: Floats, ge: float) -> Flags:
@@ -70,48 +67,53 @@ def ranks(scores: Floats) -> Integers:
     return 1 + len(scores) - np.searchsorted(ordered, scores, side="right").astype(np.int64)
 
 
-def _judge_unmeasured(select: Select, columns: Columns, survivors: Integers) -> dict[int, Judgement]:
+def _judge_unmeasured(select: Select, columns: Columns, survivors: Integers, absent: Flags) -> Judgements:
     """Judge the survivors without a value: nothing ranks them, even if the signal merely does not apply."""
-    column = columns.column(select.signal)
-    judged: dict[int, Judgement] = {}
-    for pair in survivors.tolist():
-        why = columns.why_unmeasurable(select.signal, pair)
-        if why is None and column[pair] is None:
-            why = Reason.SIGNAL_UNMEASURABLE
-        if why is not None:
-            judged[pair] = (Verdict(select.unmeasurable), None if select.unmeasurable is Unmeasurable.KEEP else why)
-    return judged
-
-
-def _select_by_signal(
-    select: Absolute | TopFraction, columns: Columns, ranked: Integers, judged: dict[int, Judgement]
-) -> Selection:
-    column = columns.column(select.signal)
-    scores = np.array([column[pair] for pair in ranked.tolist()], dtype=np.float64)
-    kept = reach(scores, select.ge) if isinstance(select, Absolute) else best_share(scores, select.fraction)
-    rank = dict(zip(ranked.tolist(), ranks(scores).tolist(), strict=True))
-    return Selection(judged | _verdicts(ranked, kept, Reason.BELOW_CUT), {}, rank)
-
-
-def _select_by_fdr(select: Fdr, calibration: Calibration, tested: Integers, judged: dict[int, Judgement]) -> Selection:
-    """Judge all that have a p-value at once: Benjamini and Hochberg's procedure must see every one of them."""
-    if len(tested) == 0:
-        return Selection(judged, {}, {})
-    p = calibration.p[tested]
-    q = q_values(p, unrelated_share(p))
-    verdicts = _verdicts(tested, discoveries(q, select.alpha), Reason.LIKELY_MISMATCHED)
-    rank = ranks(calibration.z[tested])
-    pairs = tested.tolist()
-    return Selection(
-        judged | verdicts, dict(zip(pairs, q.tolist(), strict=True)), dict(zip(pairs, rank.tolist(), strict=True))
+    if select.unmeasurable is Unmeasurable.KEEP:
+        return keep_all(len(survivors))
+    known = columns.why_absent(select.signal)[survivors]
+    why = np.where(known > 0, known, reason_code(Reason.SIGNAL_UNMEASURABLE))
+    verdict = VERDICTS.index(Verdict(select.unmeasurable))
+    return Judgements(
+        np.where(absent, verdict, KEEP).astype(np.uint8),
+        np.where(absent, why, 0).astype(np.uint8),
     )
 
 
-def _verdicts(pairs: Integers, kept: Flags, reason: Reason) -> dict[int, Judgement]:
-    keep: Judgement = (Verdict.KEEP, None)
-    drop: Judgement = (Verdict.DROP, reason)
-    return {pair: keep if flag else drop for pair, flag in zip(pairs.tolist(), kept.tolist(), strict=True)}
+def _select_by_signal(select: Absolute | TopFraction, scores: Floats, judged: Judgements) -> Selection:
+    ranked = np.flatnonzero(~np.isnan(scores))
+    values = scores[ranked]
+    kept = reach(values, select.ge) if isinstance(select, Absolute) else best_share(values, select.fraction)
+    said = overrule(judged, ranked, _verdicts(kept, Reason.BELOW_CUT))
+    return Selection(said, np.full(len(scores), np.nan), _spread(ranks(values), ranked, len(scores)))
 
 
-def _without(pairs: Integers, judged: dict[int, Judgement]) -> Integers:
-    return np.array([pair for pair in pairs.tolist() if pair not in judged], dtype=np.int64)
+def _select_by_fdr(select: Fdr, z: Floats, p: Floats, judged: Judgements, measured: Flags) -> Selection:
+    """Judge all that have a p-value at once: Benjamini and Hochberg's procedure must see every one of them."""
+    q = np.full(len(p), np.nan)
+    untested = np.flatnonzero(measured & np.isnan(p))
+    judged = overrule(judged, untested, _all_unmeasured(len(untested)))
+    tested = np.flatnonzero(measured & ~np.isnan(p))
+    if len(tested) == 0:
+        return Selection(judged, q, np.zeros(len(p), dtype=np.int64))
+    q[tested] = q_values(p[tested], unrelated_share(p[tested]))
+    said = overrule(judged, tested, _verdicts(discoveries(q[tested], select.alpha), Reason.LIKELY_MISMATCHED))
+    return Selection(said, q, _spread(ranks(z[tested]), tested, len(p)))
+
+
+def _all_unmeasured(count: int) -> Judgements:
+    unmeasured = reason_code(Reason.SIGNAL_UNMEASURABLE)
+    return Judgements(np.full(count, QUARANTINE, dtype=np.uint8), np.full(count, unmeasured, dtype=np.uint8))
+
+
+def _verdicts(kept: Flags, reason: Reason) -> Judgements:
+    return Judgements(
+        np.where(kept, KEEP, DROP).astype(np.uint8), np.where(kept, 0, reason_code(reason)).astype(np.uint8)
+    )
+
+
+def _spread(ranked: Integers, places: Integers, count: int) -> Integers:
+    """Put ranks at their places among `count`; 0 elsewhere."""
+    rank = np.zeros(count, dtype=np.int64)
+    rank[places] = ranked
+    return rank

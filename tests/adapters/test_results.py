@@ -6,8 +6,9 @@ import pytest
 from pairsift.adapters.chunks import ChunkData, write_chunk
 from pairsift.adapters.pairlist import write_pairs
 from pairsift.adapters.policies import load_policy
-from pairsift.adapters.results import PartitionFiles, pair_table, stored_measured
-from pairsift.core.deciding import decide
+from pairsift.adapters.results import PartitionFiles, measured_pairs, stored_measured
+from pairsift.core.calibration import calibrate
+from pairsift.core.deciding import calibratable, decide
 from pairsift.core.records import IngestedPair
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ChunkDamagedError
@@ -44,7 +45,7 @@ def rows(uids: list[str]) -> list[dict[str, object]]:
 def test_chunks_are_joined_with_their_own_pairs(tmp_path: Path):
     files = partition(tmp_path, ["p", "q", "r"], ["p", "q"], ["r"])
 
-    assert pair_table(files.measured()).uids == ["p", "q", "r"]
+    assert measured_pairs(files.measured()).table.uids == ["p", "q", "r"]
 
 
 @pytest.mark.parametrize(("first", "second"), [(["p", "x"], ["r"]), (["q", "p"], ["r"]), (["p", "q"], ["r", "s"])])
@@ -61,6 +62,10 @@ def test_a_chunk_of_other_pairs_is_never_taken_for_theirs(tmp_path: Path, first:
 def test_a_partition_without_pairs_has_no_decisions(tmp_path: Path, policy: str):
     write_pairs(tmp_path / "pairs.arrow", [])
 
-    decided = decide(pair_table(PartitionFiles(tmp_path, tmp_path / "pairs.arrow", ()).measured()), load_policy(policy))
+    pairs = measured_pairs(PartitionFiles(tmp_path, tmp_path / "pairs.arrow", ()).measured())
+    measurable = calibratable(pairs.table.columns, pairs.embedded)
+    calibrated = calibrate(pairs.embedded, pairs.table.uids, measurable, np.arange(0))
 
-    assert (decided.decisions, decided.calibration) == ([], None)
+    decisions = decide(pairs.table, load_policy(policy), calibrated)
+
+    assert (list(decisions), calibrated.summary) == ([], None)

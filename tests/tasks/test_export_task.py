@@ -80,7 +80,7 @@ def test_a_lost_decision_stops_the_commit(job: PartitionJob, claim: Claim, store
     decided = threshold_partition.fn(job, ingested)
     exported = export_partition.fn(job, ingested, decided)
     made = read_decided(Path(decided.decided))
-    write_decided(Path(decided.decided), replace(made, decisions=made.decisions[:-1]))
+    write_decided(Path(decided.decided), replace(made, decisions=made.decisions.take(slice(0, -1))))
 
     with pytest.raises(ConservationError):
         commit_partition.fn(job, claim, ingested, decided, exported)

@@ -1,10 +1,16 @@
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from pairsift.core.deciding import Decision, PairTable, decide, explain_rule
+from pairsift.core.calibration import CalibrationSummary, calibrate
+from pairsift.core.columns import to_columns
+from pairsift.core.deciding import Decision, PairTable, calibratable, explain_rule, judge_alone, to_decisions
+from pairsift.core.deciding import decide as decide_calibrated
+from pairsift.core.double_normalisation import Embedded, number_alike
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 
@@ -13,11 +19,47 @@ FDR = {"method": "fdr", "alpha": 0.1}
 UNMEASURED = (Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE)
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs with all that is measured of them."""
+
+    uids: Sequence[str]
+    image_sha256: Sequence[str | None]
+    captions: Sequence[str | None]
+    signals: Mapping[str, Sequence[SignalValue]]
+    unmeasurable: Sequence[Mapping[str, Reason]]
+    image_embedding: npt.NDArray[np.float32]
+    text_embedding: npt.NDArray[np.float32]
+
+    @property
+    def table(self) -> PairTable:
+        return PairTable(self.uids, to_columns(len(self.uids), self.signals, self.unmeasurable))
+
+    @property
+    def embedded(self) -> Embedded:
+        captions, pictures = number_alike(self.captions), number_alike(self.image_sha256)
+        return Embedded(self.image_embedding, self.text_embedding, captions, pictures)
+
+
+@dataclass(frozen=True)
+class Decided:
+    decisions: list[Decision]
+    calibration: CalibrationSummary | None
+
+
+def decide(pairs: Pairs, chosen: Policy) -> Decided:
+    """Calibrate pairs on their own survivors and decide them, as the task does."""
+    table, embedded = pairs.table, pairs.embedded
+    survivors = judge_alone(table, chosen).kept
+    calibrated = calibrate(embedded, table.uids, calibratable(table.columns, embedded), survivors)
+    return Decided(list(decide_calibrated(table, chosen, calibrated)), calibrated.summary)
+
+
 def policy(**content: object) -> Policy:
     return Policy.model_validate({"name": "mine", "version": 1, "description": "", "select": FDR} | content)
 
 
-def matching_pairs(n: int, seed: int = 0) -> PairTable:
+def matching_pairs(n: int, seed: int = 0) -> Pairs:
     """Pairs that match well, with uids in another order than theirs."""
     rng = np.random.default_rng(seed)
     common = rng.standard_normal((n, 32))
@@ -25,7 +67,7 @@ def matching_pairs(n: int, seed: int = 0) -> PairTable:
         (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
         for rows in common + 0.5 * rng.standard_normal((2, n, 32))
     )
-    return PairTable(
+    return Pairs(
         uids=[f"{number:032x}" for number in rng.permutation(n).tolist()],
         image_sha256=[f"picture {number}" for number in range(n)],
         captions=[f"caption {number}" for number in range(n)],
@@ -36,19 +78,19 @@ def matching_pairs(n: int, seed: int = 0) -> PairTable:
     )
 
 
-def with_signal(table: PairTable, pair: int, signal: str, value: SignalValue) -> PairTable:
+def with_signal(table: Pairs, pair: int, signal: str, value: SignalValue) -> Pairs:
     column = [*table.signals[signal][:pair], value, *table.signals[signal][pair + 1 :]]
     return replace(table, signals={**table.signals, signal: column})
 
 
-def with_outcome(table: PairTable, pair: int, signal: str, reason: Reason) -> PairTable:
+def with_outcome(table: Pairs, pair: int, signal: str, reason: Reason) -> Pairs:
     unmeasurable = [*table.unmeasurable[:pair], {signal: reason}, *table.unmeasurable[pair + 1 :]]
     return replace(table, unmeasurable=unmeasurable)
 
 
-def take(table: PairTable, *pairs: int) -> PairTable:
+def take(table: Pairs, *pairs: int) -> Pairs:
     """The pairs in another order, some perhaps twice."""
-    return PairTable(
+    return Pairs(
         uids=[table.uids[pair] for pair in pairs],
         image_sha256=[table.image_sha256[pair] for pair in pairs],
         captions=[table.captions[pair] for pair in pairs],
@@ -194,7 +236,7 @@ def test_an_empty_partition_has_no_decisions(dimensions: int):
     empty = np.zeros((0, dimensions), dtype=np.float32)
     nothing: dict[str, list[SignalValue]] = {"image.width": [], "pair.alignment": []}
 
-    decided = decide(PairTable([], [], [], nothing, [], empty, empty), policy(rules=[TINY]))
+    decided = decide(Pairs([], [], [], nothing, [], empty, empty), policy(rules=[TINY]))
 
     assert (decided.decisions, decided.calibration) == ([], None)
 
@@ -268,3 +310,23 @@ def test_explains_the_first_rule_that_fails(
     rules = [TINY, {"signal": "image.entropy", "le": 1.5, "reason": "low_information"}]
 
     assert explain_rule(policy(rules=rules), values, unmeasurable) == told
+
+
+def test_pairs_are_decided_without_their_embeddings():
+    pairs = matching_pairs(20)
+    calibrated = calibrate(pairs.embedded, pairs.uids, np.ones(20, dtype=np.bool_), np.arange(20))
+
+    from_scores = decide_calibrated(pairs.table, policy(), calibrated)
+
+    assert list(from_scores) == decide(pairs, policy()).decisions
+
+
+def test_decisions_are_the_same_as_arrays_and_as_rows():
+    table = with_signal(with_outcome(matching_pairs(20), 1, "image.width", Reason.IMAGE_EMPTY), 0, "image.width", 1)
+    rows = decide(table, policy(rules=[TINY])).decisions
+
+    arrays = to_decisions(rows)
+
+    assert list(arrays) == rows
+    assert list(arrays.take(slice(0, 3))) == rows[:3]
+    assert list(arrays.take(np.array([5, 0]))) == [rows[5], rows[0]]

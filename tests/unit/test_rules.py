@@ -3,9 +3,11 @@ import math
 import numpy as np
 import pytest
 
+from pairsift.core.columns import Columns, to_columns
+from pairsift.core.judgements import KEEP, REASONS, VERDICTS
 from pairsift.core.policy import Rule
 from pairsift.core.records import Reason, SignalValue, Verdict
-from pairsift.core.rules import Columns, Failure, explain_failure, first_failures
+from pairsift.core.rules import explain_first_failure, first_failures
 from pairsift.errors import ConfigError
 
 
@@ -17,9 +19,14 @@ def outcome(
     tried: Rule, values: dict[str, SignalValue], unmeasurable: dict[str, Reason] | None = None
 ) -> tuple[Verdict, Reason] | None:
     """What one rule makes of one pair."""
-    columns = Columns({name: [value] for name, value in values.items()}, [unmeasurable or {}])
-    failure = first_failures([tried], columns, np.array([0])).get(0)
-    return None if failure is None else (failure.verdict, failure.reason)
+    judged = first_failures([tried], columns(values, unmeasurable), np.array([0])).judged
+    reason = REASONS[judged.reasons[0]]
+    return None if reason is None else (VERDICTS[judged.verdicts[0]], reason)
+
+
+def columns(values: dict[str, SignalValue], unmeasurable: dict[str, Reason] | None = None) -> Columns:
+    """The signals of one pair."""
+    return to_columns(1, {name: [value] for name, value in values.items()}, [unmeasurable or {}])
 
 
 @pytest.mark.parametrize(
@@ -143,48 +150,69 @@ def test_names_the_first_rule_that_fails():
         rule(signal="image.height", lt=64, reason="image_too_small"),
         rule(signal="image.entropy", lt=1, reason="low_information"),
     ]
-    columns = Columns(
-        {"image.width": [64, 48, 64], "image.height": [64, 48, 48], "image.entropy": [0.5, 0.5, 7.0]}, [{}, {}, {}]
+    table = to_columns(
+        3, {"image.width": [64, 48, 64], "image.height": [64, 48, 48], "image.entropy": [0.5, 0.5, 7.0]}, [{}, {}, {}]
     )
 
-    failures = first_failures(rules, columns, np.array([0, 1, 2]))
+    failures = first_failures(rules, table, np.array([0, 1, 2]))
 
-    assert {pair: (failure.number, failure.reason) for pair, failure in failures.items()} == {
-        0: (3, Reason.LOW_INFORMATION),
-        1: (1, Reason.IMAGE_TOO_SMALL),
-        2: (2, Reason.IMAGE_TOO_SMALL),
-    }
+    assert failures.numbers.tolist() == [3, 1, 2]
+    assert [REASONS[code] for code in failures.judged.reasons] == [
+        Reason.LOW_INFORMATION,
+        Reason.IMAGE_TOO_SMALL,
+        Reason.IMAGE_TOO_SMALL,
+    ]
+
+
+def test_a_pair_that_passes_all_rules_has_no_number():
+    failures = first_failures([rule(signal="image.width", lt=64)], columns({"image.width": 64}), np.array([0]))
+
+    assert (failures.numbers[0], failures.judged.verdicts[0], failures.judged.reasons[0]) == (0, KEEP, 0)
 
 
 def test_judges_only_the_pairs_it_is_given():
-    columns = Columns({"image.width": [1, 1, 1]}, [{}, {}, {}])
+    table = to_columns(3, {"image.width": [64, 1, 1]}, [{}, {}, {}])
 
-    assert list(first_failures([rule(signal="image.width", lt=64)], columns, np.array([1]))) == [1]
+    failures = first_failures([rule(signal="image.width", lt=64)], table, np.array([2, 0]))
+
+    assert failures.numbers.tolist() == [1, 0]
 
 
 def test_a_signal_that_was_not_scored_is_an_error_and_no_pass():
-    columns = Columns({"image.width": [1]}, [{}])
-
     with pytest.raises(ConfigError, match=r"asks for image\.height, which was not scored"):
-        first_failures([rule(signal="image.height", lt=64)], columns, np.array([0]))
+        first_failures([rule(signal="image.height", lt=64)], columns({"image.width": 1}), np.array([0]))
 
 
 def test_explains_comparison_threshold_unit_and_value():
-    columns = Columns({"text.words": [1], "text.language": ["en"], "text.characters": [3]}, [{}])
-    failure = Failure(4, Verdict.DROP, Reason.CAPTION_TOO_SHORT)
+    table = columns({"text.words": 1, "text.language": "en", "text.characters": 3})
 
-    assert explain_failure(rule(**SPARED), failure, columns, 0) == (
-        "rule 4: text.words = 1; text.words < 2 [words], unless text.language in zh [ISO 639 code] "
+    assert explain_first_failure([rule(**SPARED)], table, 0) == (
+        "rule 1: text.words = 1; text.words < 2 [words], unless text.language in zh [ISO 639 code] "
         "or text.characters ≥ 9 [characters] → drop (caption_too_short)"
     )
 
 
 def test_explains_which_exception_could_not_be_measured():
-    columns = Columns({"text.words": [1], "text.language": [None], "text.characters": [3]}, [{}])
-    failure = Failure(4, Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE, "text.language")
-
-    explained = explain_failure(rule(**SHORT), failure, columns, 0)
-
-    assert explained == (
-        "rule 4: text.language is unmeasurable; text.words < 2 [words] → quarantine (signal_unmeasurable)"
+    table = columns(
+        {"text.words": 1, "text.language": None, "text.characters": 3}, {"text.language": Reason.SIGNAL_UNMEASURABLE}
     )
+    one_exception = rule(**SHORT, unless={"signal": "text.language", "in": ["zh"]})
+
+    assert explain_first_failure([one_exception], table, 0) == (
+        "rule 1: text.language is unmeasurable; text.words < 2 [words], unless text.language in zh [ISO 639 code] "
+        "→ quarantine (signal_unmeasurable)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("signal", "value", "shown"),
+    [
+        ("image.width", 1234567, "image.width = 1234567;"),
+        ("image.entropy", 0.123456789, "image.entropy = 0.123457;"),
+        ("text.language", "en", "text.language = en;"),
+    ],
+)
+def test_shows_a_value_as_what_it_is(signal: str, value: SignalValue, shown: str):
+    tried = rule(signal=signal, in_=[value])
+
+    assert shown in str(explain_first_failure([tried], columns({signal: value}), 0))

@@ -1,33 +1,45 @@
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
 from pairsift.core.calibration import Calibration
+from pairsift.core.columns import to_columns
+from pairsift.core.judgements import REASONS, VERDICTS
 from pairsift.core.policy import Select
 from pairsift.core.records import Reason, SignalValue, Verdict
-from pairsift.core.rules import Columns
-from pairsift.core.selection import Selection, best_share, discoveries, ranks, reach, select_pairs
+from pairsift.core.selection import best_share, discoveries, ranks, reach, select_pairs
 
 KEEP = (Verdict.KEEP, None)
 BELOW = (Verdict.DROP, Reason.BELOW_CUT)
+FDR = {"method": "fdr", "alpha": 0.1}
 MISMATCHED = (Verdict.DROP, Reason.LIKELY_MISMATCHED)
 
 
-def select(raw: dict[str, object], alignment: list[SignalValue]) -> Selection:
-    """Select among pairs of these alignments, all survivors."""
-    calibrated = np.full(len(alignment), math.nan)
-    columns = Columns({"pair.alignment": alignment}, [{}] * len(alignment))
-    choice: Select = TypeAdapter[Select](Select).validate_python({"signal": "pair.alignment"} | raw)
-    return select_pairs(choice, columns, np.arange(len(alignment)), Calibration(-calibrated, calibrated, None))
+@dataclass(frozen=True)
+class Selected:
+    """A selection by the pairs' numbers; only those that have a q or a rank."""
+
+    judged: dict[int, tuple[Verdict, Reason | None]]
+    q: dict[int, float]
+    rank: dict[int, int]
 
 
-def select_fdr(alignment: list[SignalValue], p: list[float]) -> Selection:
-    columns = Columns({"pair.alignment": alignment}, [{}] * len(alignment))
-    choice: Select = TypeAdapter[Select](Select).validate_python({"method": "fdr", "alpha": 0.1})
-    calibrated = np.array(p)
-    return select_pairs(choice, columns, np.arange(len(p)), Calibration(-calibrated, calibrated, None))
+def select(raw: dict[str, object], alignment: list[SignalValue], p: list[float] | None = None) -> Selected:
+    """Select among pairs of these alignments, all survivors; z is −p."""
+    count = len(alignment)
+    calibrated = np.full(count, math.nan) if p is None else np.array(p)
+    columns = to_columns(count, {"pair.alignment": alignment}, [{}] * count)
+    choice: Select = TypeAdapter[Select](Select).validate_python(raw)
+    made = select_pairs(choice, columns, np.arange(count), Calibration(-calibrated, calibrated, None))
+    codes = zip(made.judged.verdicts, made.judged.reasons, strict=True)
+    return Selected(
+        judged={pair: (VERDICTS[verdict], REASONS[reason]) for pair, (verdict, reason) in enumerate(codes)},
+        q={pair: q for pair, q in enumerate(made.q.tolist()) if not math.isnan(q)},
+        rank={pair: rank for pair, rank in enumerate(made.rank.tolist()) if rank > 0},
+    )
 
 
 def test_an_absolute_cut_keeps_what_lies_on_it():
@@ -64,7 +76,7 @@ def test_ties_share_the_better_rank():
 
 
 def test_what_is_below_the_cut_is_dropped_and_ranked():
-    selection = select({"method": "absolute", "ge": 0.3}, [0.3, 0.2, 0.5])
+    selection = select({"method": "absolute", "signal": "pair.alignment", "ge": 0.3}, [0.3, 0.2, 0.5])
 
     assert selection.judged == {0: KEEP, 1: BELOW, 2: KEEP}
     assert selection.rank == {0: 2, 1: 3, 2: 1}
@@ -83,7 +95,7 @@ def test_what_is_below_the_cut_is_dropped_and_ranked():
 def test_a_pair_without_a_value_is_judged_apart(
     unmeasurable: str, expected: tuple[Verdict, Reason | None], absent: float | None
 ):
-    half = {"method": "top_fraction", "fraction": 0.5, "unmeasurable": unmeasurable}
+    half = {"method": "top_fraction", "signal": "pair.alignment", "fraction": 0.5, "unmeasurable": unmeasurable}
 
     selection = select(half, [absent, 0.2, 0.5])
 
@@ -93,7 +105,7 @@ def test_a_pair_without_a_value_is_judged_apart(
 
 def test_fdr_tests_only_what_has_a_p_value():
     # p of the tested: .01 .02 .9 .03, π₀ = (1 + 1) / 2 = 1, × 4 / rank: .04 .04 .9 .04
-    selection = select_fdr([0.5, 0.5, 0.1, 0.5, 0.5, None], [0.01, 0.02, 0.9, math.nan, 0.03, 0.001])
+    selection = select(FDR, [0.5, 0.5, 0.1, 0.5, 0.5, None], [0.01, 0.02, 0.9, math.nan, 0.03, 0.001])
 
     unmeasured = (Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE)
     assert selection.judged == {0: KEEP, 1: KEEP, 2: MISMATCHED, 3: unmeasured, 4: KEEP, 5: unmeasured}
@@ -102,7 +114,7 @@ def test_fdr_tests_only_what_has_a_p_value():
 
 
 def test_fdr_without_any_p_value_decides_nothing():
-    selection = select_fdr([0.5, 0.5], [math.nan, math.nan])
+    selection = select(FDR, [0.5, 0.5], [math.nan, math.nan])
 
     assert set(selection.judged.values()) == {(Verdict.QUARANTINE, Reason.SIGNAL_UNMEASURABLE)}
     assert (selection.q, selection.rank) == ({}, {})
