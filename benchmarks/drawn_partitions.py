@@ -8,10 +8,9 @@ import numpy as np
 
 from benchmarks.swapped_captions import Draw, Floats, Integers, Outcome, draw_pairs
 from pairsift.core.baseline import pair_quality
-from pairsift.core.calibration import calibrate
+from pairsift.core.calibration import EmbeddedPairs, calibrate, draw_calibration
 from pairsift.core.columns import Columns
-from pairsift.core.deciding import PairTable, calibratable, decide, judge_alone
-from pairsift.core.double_normalisation import Embedded
+from pairsift.core.deciding import PairTable, calibratable, decide
 from pairsift.core.policy import ALIGNMENT, Fdr, Policy
 from pairsift.models.scores import Scores, cosine
 
@@ -73,10 +72,11 @@ def _judge(scores: Scores, draw: Draw) -> Outcome:
     alignment = cosine(image, text).astype(np.float64)
     pictures = [str(row) for row in draw.pictures.tolist()]
     table = PairTable(pictures, Columns(len(pictures), {ALIGNMENT: alignment}, {}))
-    embedded = Embedded(image.astype(np.float32), text.astype(np.float32), draw.captions, draw.pictures)
-    survivors = judge_alone(table, SELECT_ONLY).kept
-    calibrated = calibrate(embedded, pictures, calibratable(table.columns, embedded), survivors)
-    decided = decide(table, SELECT_ONLY, calibrated)
+    captions = [str(row) for row in draw.captions.tolist()]
+    embedded = EmbeddedPairs(pictures, captions, pictures, image.astype(np.float32), text.astype(np.float32))
+    eligible = calibratable(table.columns, embedded)
+    calibration = draw_calibration(embedded, np.flatnonzero(eligible), "drawn")
+    decided = decide(table, SELECT_ONLY, calibrate(calibration, embedded, eligible))
     return Outcome(draw, {"cosine": alignment, "z": decided.z, "product": _product(scores, draw)}, decided.q)
 
 

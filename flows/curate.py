@@ -15,11 +15,12 @@ from pairsift.config import PartitionJob, RunRequest
 from pairsift.core.days import resolve_request
 from pairsift.core.naming import dataset_name
 from tasks.attempt import allow_attempts, stop_attempts
+from tasks.calibrate import make_calibration, pilot_jobs, suffices
 from tasks.dispatch import WorkPool, curate_on_worker, find_work_pool
 from tasks.finish import finish_run
-from tasks.plan import plan_run
+from tasks.plan import pin_calibration, plan_run
 from tasks.reaping import reap_while_waiting
-from tasks.references import PartitionOutcome
+from tasks.references import PartitionOutcome, RunPlan
 from tasks.showing import RunProgress
 
 
@@ -41,12 +42,36 @@ async def curate(request: RunRequest) -> State[Any]:
     plan = plan_run(request)
     logger = get_run_logger()
     logger.info("%s: %s", plan.dataset, plan.source)
+    plan = pin_calibration(plan, await calibrate(plan, pool))
     logger.info(
         "%d partitions to work on, %d skipped: committed before and unchanged", len(plan.jobs), len(plan.skipped)
     )
     ended = RunProgress(plan.jobs)
     outcomes = await (curate_here(plan.jobs, ended) if pool is None else curate_on_workers(plan.jobs, pool, ended))
     return ended_state(finish_run(plan, outcomes))
+
+
+async def calibrate(plan: RunPlan, pool: WorkPool | None) -> str | None:
+    """Give the data set's calibration; if it has none yet, measure pilots until one can be made of them.
+
+    A pilot that fails leaves it to the next one: its own run will say why.
+    """
+    if plan.job.calibration is not None or not plan.chosen:
+        return plan.job.calibration
+    for job in pilot_jobs(plan):
+        outcome = await (curate_in_process(job) if pool is None else pilot_on_worker(job, pool))
+        if outcome.error is not None:
+            get_run_logger().warning("%s is no pilot: %s", job.key, outcome.error)
+        if suffices(plan):
+            break
+    return make_calibration(plan)
+
+
+async def pilot_on_worker(job: PartitionJob, pool: WorkPool) -> PartitionOutcome:
+    """Have a worker measure a pilot."""
+    async with reap_while_waiting(pool.stuck_after_s):
+        state = await curate_on_worker(job, pool, return_state=True)  # type: ignore[misc] # Prefect types it as sync
+        return await outcome_of(job, state)
 
 
 async def curate_here(jobs: Sequence[PartitionJob], ended: RunProgress) -> list[PartitionOutcome]:

@@ -10,7 +10,8 @@ from prefect.futures import PrefectFuture, wait
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pairsift.config import PartitionJob
-from tasks.attempt import Attempt, claim_partition, held
+from tasks.attempt import Attempt, claim_partition, held, unclaimed
+from tasks.calibrate import draw_candidates
 from tasks.export import commit_partition, export_again, export_partition
 from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
@@ -32,7 +33,13 @@ Submitted = tuple[PrefectFuture[Any], PrefectFuture[Any]]
     persist_result=False,
 )
 def curate_partition(job: PartitionJob) -> PartitionOutcome:
-    """Curate one partition, or say why it is skipped; the attempt fails with the error that ended it."""
+    """Curate one partition, or say why it is skipped; the attempt fails with the error that ended it.
+
+    A pilot is only measured, for the calibration that is still to be made.
+    """
+    if job.pilot:
+        with unclaimed(job) as attempt:
+            return draw_candidates(job, measure(job, attempt))
     claim = claim_partition(job)
     if isinstance(claim, PartitionOutcome):
         get_run_logger().info("%s: %s, this input and decision were committed before", job.key, claim.status)
@@ -40,11 +47,17 @@ def curate_partition(job: PartitionJob) -> PartitionOutcome:
     with held(job, claim) as attempt:
         if claim.kind == "export":
             return export_again(job, claim)
-        ingested = recall_pairs(job, ingest_partition(job, claim))
-        score_chunks(job, attempt, ingested)
+        ingested = measure(job, attempt)
         decided = threshold_partition(job, ingested)
         exported = export_partition(job, ingested, decided)
         return commit_partition(job, claim, ingested, decided, exported)
+
+
+def measure(job: PartitionJob, attempt: Attempt) -> IngestedPartition:
+    """List a partition's pairs and measure those of which nothing is known."""
+    ingested = recall_pairs(job, ingest_partition(job, attempt.folder))
+    score_chunks(job, attempt, ingested)
+    return ingested
 
 
 def score_chunks(job: PartitionJob, attempt: Attempt, ingested: IngestedPartition) -> None:

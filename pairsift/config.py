@@ -242,9 +242,12 @@ class PartitionJob(Model):
     out: str
     config: RunConfig
     policy: str = Field(description="The policy's canonical text as registered, so that a worker needs no file.")
+    dataset_id: int
     decision_set_id: int
     score_fingerprint: str
     decision_fingerprint: str
+    calibration: str | None = Field(description="Fingerprint of the data set's calibration; None without one.")
+    pilot: bool = Field(default=False, description="Only measure, for a calibration that is to be made.")
     models: dict[str, str] = Field(description="Fingerprints of the models that measure, by name.")
     model_facts: dict[str, dict[str, int | float | str]] = Field(
         default={}, description="What was measured of a model before it was used, by the model's name."

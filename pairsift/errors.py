@@ -10,6 +10,7 @@ PairsiftError
 │   ├── ContainerDamagedError      too much of a shard was unreadable
 │   ├── SourceChangedError         the source changed while it was being read: run again
 │   ├── ChunkDamagedError          a stored chunk file is gone or damaged: it must be scored again
+│   ├── CalibrationDamagedError    a stored calibration file is gone or damaged: restore it, or calibrate anew
 │   ├── DiskFullError              a disk has no room for a file: make room, then run again
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
 │   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
@@ -57,6 +58,10 @@ class SourceChangedError(PartitionError):
 
 class ChunkDamagedError(PartitionError):
     """A chunk file of the storage folder is gone, cut or changed."""
+
+
+class CalibrationDamagedError(PartitionError):
+    """A calibration file of the storage folder is gone, cut or changed."""
 
 
 class DiskFullError(PartitionError):

@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import files_are_there
-from pairsift.adapters.scratch import remove_scratch
+from pairsift.adapters.scratch import pilot_folder, remove_pilot_folder, remove_scratch, scratch_folder
 from pairsift.adapters.sources import identify_now
 from pairsift.adapters.store.claims import begin_attempt
 from pairsift.adapters.store.lease import Lease, keep_lease
@@ -40,14 +40,16 @@ _interrupted = Event()
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A claim that is being held."""
+    """Work on a partition in a folder of local scratch: under a claim that is being held, or as a pilot without one."""
 
-    claim: Claim
-    lease: Lease
+    folder: str
+    claim: Claim | None = None
+    lease: Lease | None = None
 
     def check(self) -> None:
         """Stop between two steps: Fenced if another attempt took over, InterruptedRunError if the run was stopped."""
-        self.lease.check()
+        if self.lease is not None:
+            self.lease.check()
         if _interrupted.is_set():
             raise InterruptedRunError("the run was stopped: run the same command again, it goes on where it stopped")
 
@@ -101,7 +103,7 @@ def held(job: PartitionJob, claim: Claim) -> Iterator[Attempt]:
     """
     with keep_lease(store(), claim) as lease:
         try:
-            yield Attempt(claim, lease)
+            yield Attempt(str(scratch_folder(scratch(), claim.partition_id, claim.fence)), claim, lease)
         except BaseException as error:  # an interrupt ends an attempt as a bug does; it is recorded and goes its way
             if not mark_ended(job, claim, error):
                 lease.renew()
@@ -109,6 +111,17 @@ def held(job: PartitionJob, claim: Claim) -> Iterator[Attempt]:
             raise
         finally:
             remove_scratch(scratch(), claim.partition_id, claim.fence)
+
+
+@contextmanager
+def unclaimed(job: PartitionJob) -> Iterator[Attempt]:
+    """Work on a partition as a pilot: nothing is claimed, and nothing but chunk files stays."""
+    set_up_process()
+    folder = pilot_folder(scratch(), job.run_id, job.partition_id)
+    try:
+        yield Attempt(str(folder))
+    finally:
+        remove_pilot_folder(folder)
 
 
 def mark_ended(job: PartitionJob, claim: Claim, error: BaseException) -> bool:

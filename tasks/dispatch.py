@@ -90,7 +90,7 @@ async def start(job: PartitionJob, deployment: UUID, number: int) -> FlowRun:
         deployment,
         parameters={"job": job.model_dump(mode="json")},
         flow_run_name=f"{job.dataset}/{job.key}",
-        idempotency_key=f"{job.run_id}:{job.partition_id}:{number}",
+        idempotency_key=f"{job.run_id}:{job.partition_id}:{number}{':pilot' * job.pilot}",
         timeout=0,
     )
 

@@ -25,10 +25,9 @@ from pairsift.adapters.scratch import read_decided
 from pairsift.adapters.store.origins import measurers
 from pairsift.adapters.store.protocol import commit_attempt, commit_export
 from pairsift.adapters.store.queries import StoredAttempt, attempt_rows, stored_attempt
-from pairsift.adapters.store.rows import AttemptResult, CalibrationRow, Claim, ExportRow, ModelRow
+from pairsift.adapters.store.rows import AttemptResult, Claim, ExportRow, ModelRow
 from pairsift.config import PartitionJob
-from pairsift.core.calibration import CalibrationSummary
-from pairsift.core.fingerprint import export_fingerprint, fingerprint
+from pairsift.core.fingerprint import export_fingerprint
 from pairsift.core.policy import Policy
 from tasks.references import DecidedPartition, IngestedPartition, PartitionOutcome
 from tasks.retrying import STAGE
@@ -70,7 +69,8 @@ def commit_partition(
         models=[ModelRow(name, print_, job.model_facts.get(name)) for name, print_ in sorted(job.models.items())],
         exports=export_rows(job, ingested.digest, exported),
         out_uri=job.out,
-        calibration=calibration_row(job, made.calibration),
+        calibration_fingerprint=job.calibration,
+        mismatch=None if made.mismatch is None else asdict(made.mismatch),
         damage=ingested.damage,
     )
     commit_attempt(store(), claim, result)
@@ -129,18 +129,6 @@ def export_rows(job: PartitionJob, digest: str, exported: Sequence[ExportedFile]
     """Make the ledger's rows of exported files."""
     identity = export_fingerprint(job.decision_fingerprint, job.config.export.formats, digest)
     return [ExportRow(file.name, file.uri, file.rows, file.sha256, file.size, identity) for file in exported]
-
-
-def calibration_row(job: PartitionJob, made: CalibrationSummary | None) -> CalibrationRow | None:
-    """Make the store's row of a calibration, if there could be one.
-
-    Its fingerprint is of all it says: one reference set says other things under another encoder or other rules.
-    """
-    if made is None:
-        return None
-    summary = asdict(made)
-    identity = fingerprint({"score": job.score_fingerprint, "summary": summary})
-    return CalibrationRow(identity, job.score_fingerprint, summary)
 
 
 def committed_attempt(claim: Claim) -> int:

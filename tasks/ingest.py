@@ -1,38 +1,36 @@
 """Ingest one partition: identify and locate every pair, and plan the chunks that are still to be scored."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from prefect import get_run_logger, task
 
 from pairsift.adapters.chunks import chunk_is_there
 from pairsift.adapters.pairlist import PairList, read_identities, write_pairs
-from pairsift.adapters.scratch import scratch_folder
 from pairsift.adapters.sources import read_partition
 from pairsift.adapters.store.protocol import ledgered_chunks
 from pairsift.adapters.store.registry import partition_spec
-from pairsift.adapters.store.rows import Claim
 from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import chunk_fingerprint
 from pairsift.core.ingesting import check_damage, identify
 from pairsift.core.records import Damage, IngestedPair
 from tasks.references import ChunkSlice, IngestedPartition
 from tasks.retrying import STAGE
-from tasks.workplace import scratch, storage, store
+from tasks.workplace import storage, store
 
 
 @task(task_run_name="ingest {job.key}", **STAGE)
-def ingest_partition(job: PartitionJob, claim: Claim) -> IngestedPartition:
-    """List a partition's pairs in local scratch and find which chunks an earlier attempt has scored."""
-    folder = scratch_folder(scratch(), claim.partition_id, claim.fence)
+def ingest_partition(job: PartitionJob, folder: str) -> IngestedPartition:
+    """List a partition's pairs in a folder of local scratch and find which chunks an earlier attempt has scored."""
     damage: list[Damage] = []
-    listed = write_pairs(folder / "pairs.arrow", identified(job, damage))
+    listed = write_pairs(Path(folder) / "pairs.arrow", identified(job, damage))
     check_damage(job.key, listed.count, damage, job.config.ingest)
     ingested = IngestedPartition(
         pair_list=str(listed.path),
-        scratch=str(folder),
+        scratch=folder,
         pairs=listed.count,
         digest=listed.digest,
-        chunks=plan_chunks(job, claim, listed),
+        chunks=plan_chunks(job, listed),
         damage=tuple(f"{part.message} (byte {part.offset})" for part in damage),
     )
     log_ingested(job.key, ingested)
@@ -60,13 +58,13 @@ def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair
         ordinal += 1
 
 
-def plan_chunks(job: PartitionJob, claim: Claim, listed: PairList) -> tuple[ChunkSlice, ...]:
+def plan_chunks(job: PartitionJob, listed: PairList) -> tuple[ChunkSlice, ...]:
     """Cut the pair list into chunks; one that is in the ledger, its file in place, need not be scored again."""
     identities = read_identities(listed.path)
     size = int(job.config.chunk_pairs)  # resolved by the plan
     slices = [(start, min(start + size, listed.count)) for start in range(0, listed.count, size)]
     prints = [chunk_fingerprint(job.score_fingerprint, identities[start:stop]) for start, stop in slices]
-    ledger = ledgered_chunks(store(), claim.partition_id, prints)
+    ledger = ledgered_chunks(store(), job.partition_id, prints)
     there = {row.fingerprint for row in ledger.values() if chunk_is_there(storage(), row.uri, row.sha256)}
     return tuple(
         ChunkSlice(number, len(slices), start, stop, print_, print_ in there)

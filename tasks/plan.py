@@ -1,7 +1,8 @@
-"""Plan a run before anything is started."""
+"""Plan a run before anything is started: what it covers, and, once its calibration is known, what is to be done."""
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from prefect import task
 from prefect.runtime import flow_run
@@ -15,6 +16,7 @@ from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
 from pairsift.adapters.store.engine import prepare
 from pairsift.adapters.store.registry import (
     activate_decision_set,
+    current_calibration,
     known_members,
     open_decision_set,
     register_dataset,
@@ -24,6 +26,7 @@ from pairsift.adapters.store.registry import (
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
 from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest, ScoreConfig
+from pairsift.core.calibration import UNCALIBRATED, pilot_order
 from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
@@ -32,20 +35,23 @@ from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
 from pairsift.models.encoder import left_out, model_cards, score_fingerprint
 from pairsift.settings import Settings
-from tasks.references import RunPlan
+from tasks.references import PlannedPartition, RunPlan
 from tasks.retrying import STAGE
 from tasks.workplace import scratch, storage, store
 
 CHUNK_PAIRS = {"cpu": 512, "cuda": 2_048}
 """Pairs of a chunk by what scores them: 10 to 60 seconds of a CPU's work, a second of a GPU's."""
 
+MOST_PILOTS = 16
+"""Partitions that a calibration is drawn from at most: of small ones there are pairs enough in these."""
+
 
 @task(name="plan", task_run_name="plan", **STAGE)
 def plan_run(request: RunRequest) -> RunPlan:
-    """Register the source's partitions and find those that need work, before any of it starts.
+    """Register the source's partitions and find those that the run is about, before any work starts.
 
     UnusableInputError if the request cannot be met: database, source, policy and models are looked at before anything
-    is registered, and the partitions asked for before the policy becomes the one that the lineage shows.
+    is registered.
     """
     started = time.time()
     request = resolve_request(request, flow_run.scheduled_start_time)
@@ -57,12 +63,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
     specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
     rows = register_partitions(store(), dataset_id, specs)
-    chosen = choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})
-    job = job.model_copy(update={"decision_set_id": open_decisions(dataset_id, policy, job)})
-    committed = find_committed(store(), dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
-    done = {row.id for row in chosen if row.id in committed and is_whole(committed[row.id])}
-    for partition_id in done:  # what a process left that was killed right after its commit
-        remove_scratch(scratch(), partition_id, committed[partition_id].number)
+    calibration = current_calibration(store(), dataset_id, job.score_fingerprint)
     return RunPlan(
         run_id=job.run_id,
         request=request,
@@ -71,11 +72,38 @@ def plan_run(request: RunRequest) -> RunPlan:
         out=job.out,
         source=source.why,
         started=started,
-        jobs=tuple(for_partition(job, row) for row in chosen if row.id not in done),
-        skipped=tuple(row.key for row in chosen if row.id in done),
-        partition_ids=tuple(row.id for row in chosen),
+        job=job.model_copy(update={"dataset_id": dataset_id, "calibration": calibration}),
+        pilots=planned(pilots(rows)),
+        chosen=planned(choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})),
         day=request.day.isoformat() if request.day else None,
         missing_days=() if is_narrowed(request) else tuple(day.isoformat() for day in source.missing_days),
+    )
+
+
+@task(name="pin", task_run_name="pin the calibration", **STAGE)
+def pin_calibration(plan: RunPlan, calibration: str | None) -> RunPlan:
+    """Make a job of every partition that is not committed with this policy and calibration (None without one).
+
+    From here on the policy is the one that the lineage shows.
+    """
+    policy = Policy.model_validate_json(plan.job.policy)
+    pinned = {
+        "calibration": calibration,
+        "decision_set_id": open_decisions(policy, plan.job, calibration),
+        "decision_fingerprint": decision_fingerprint(
+            plan.job.score_fingerprint, calibration or UNCALIBRATED, policy.sha256
+        ),
+    }
+    job = plan.job.model_copy(update=pinned)
+    committed = find_committed(store(), job.dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
+    done = {row.id for row in plan.chosen if row.id in committed and is_whole(committed[row.id])}
+    for partition_id in done:  # what a process left that was killed right after its commit
+        remove_scratch(scratch(), partition_id, committed[partition_id].number)
+    return replace(
+        plan,
+        job=job,
+        jobs=tuple(for_partition(job, row) for row in plan.chosen if row.id not in done),
+        skipped=tuple(row.key for row in plan.chosen if row.id in done),
     )
 
 
@@ -94,9 +122,11 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         out=str(out_folder(request.out or str(storage() / "exports"))),
         config=config,
         policy=policy.model_dump_json(by_alias=True, exclude_none=True),
+        dataset_id=0,
         decision_set_id=0,
         score_fingerprint=scored,
-        decision_fingerprint=decision_fingerprint(scored, policy.calibration_rule, policy.sha256),
+        decision_fingerprint="",
+        calibration=None,
         models={card.name: card.fingerprint for card in cards},
         model_facts={card.name: dict(card.facts) for card in cards if card.facts},
         run_id=str(flow_run.id),
@@ -120,17 +150,28 @@ def require_signals(policy: Policy, score: ScoreConfig) -> None:
         )
 
 
-def open_decisions(dataset_id: int, policy: Policy, job: PartitionJob) -> int:
+def open_decisions(policy: Policy, job: PartitionJob, calibration: str | None) -> int:
     """Make the policy known, and its decision set the one that the lineage shows; return the decision set's id."""
     policy_id = register_policy(store(), policy.name, str(policy.version), policy.sha256, job.policy)
-    decision_set_id = open_decision_set(store(), dataset_id, policy_id, policy.calibration_rule)
-    activate_decision_set(store(), dataset_id, decision_set_id)
+    decision_set_id = open_decision_set(store(), job.dataset_id, policy_id, calibration or UNCALIBRATED)
+    activate_decision_set(store(), job.dataset_id, decision_set_id)
     return decision_set_id
 
 
-def for_partition(job: PartitionJob, row: PartitionRow) -> PartitionJob:
+def for_partition(job: PartitionJob, row: PlannedPartition) -> PartitionJob:
     """Fill in what is a partition's own."""
     return job.model_copy(update={"partition_id": row.id, "key": row.key})
+
+
+def pilots(rows: Sequence[PartitionRow]) -> list[PartitionRow]:
+    """Pick the partitions that a calibration may be drawn from, whichever of them are asked for."""
+    by_key = {row.key: row for row in rows}
+    return [by_key[key] for key in pilot_order(by_key)[:MOST_PILOTS]]
+
+
+def planned(rows: Sequence[PartitionRow]) -> tuple[PlannedPartition, ...]:
+    """Name partitions without their members."""
+    return tuple(PlannedPartition(row.id, row.key) for row in rows)
 
 
 def is_whole(committed: Committed) -> bool:

@@ -1,9 +1,11 @@
 """Preprocess one chunk: decode, measure and clean; pixels and measurements go to local scratch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import get_run_logger, task
 
+from pairsift.adapters.chunks import find_chunk
 from pairsift.adapters.recalled import recalled_ordinals
 from pairsift.config import PartitionJob, RunConfig
 from pairsift.core.policy import Policy
@@ -11,7 +13,7 @@ from pairsift.models.encoder import picture_fit
 from tasks.preparing import Preparation, prepare_apart
 from tasks.references import ChunkSlice, IngestedPartition, PreparedChunk
 from tasks.retrying import STAGE
-from tasks.workplace import LANES
+from tasks.workplace import LANES, storage
 
 
 @task(task_run_name="preprocess {job.key} {chunk.place}", **STAGE)
@@ -22,6 +24,10 @@ def preprocess_chunk(job: PartitionJob, ingested: IngestedPartition, chunk: Chun
     """
     scratch = Path(ingested.scratch)
     files = (scratch / f"{chunk.number}.npy", scratch / f"{chunk.number}.json")
+    prepared = PreparedChunk(chunk, str(files[0]), str(files[1]), ingested.recalled)
+    if find_chunk(storage(), chunk.fingerprint) is not None:
+        get_run_logger().info("%s: chunk %s is scored already", job.key, chunk.place)
+        return replace(prepared, scored=True)
     order = Preparation(
         Path(ingested.pair_list),
         chunk.start,
@@ -34,7 +40,7 @@ def preprocess_chunk(job: PartitionJob, ingested: IngestedPartition, chunk: Chun
     )
     count = prepare_apart(order, decoders(job.config))
     get_run_logger().info("%s: chunk %s, %d pairs prepared", job.key, chunk.place, count)
-    return PreparedChunk(chunk, str(files[0]), str(files[1]), ingested.recalled)
+    return prepared
 
 
 def decoders(config: RunConfig) -> int:

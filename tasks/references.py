@@ -50,12 +50,16 @@ class IngestedPartition:
 
 @dataclass(frozen=True, slots=True)
 class PreparedChunk:
-    """Pixels and measurements, in local scratch, of a chunk's pairs that are not in the partition's `recalled`."""
+    """Pixels and measurements, in local scratch, of a chunk's pairs that are not in the partition's `recalled`.
+
+    `scored` if there is nothing to prepare: the chunk's file is there, and only the ledger does not know it.
+    """
 
     chunk: ChunkSlice
     pixels: str
     measurements: str
     recalled: str | None = None
+    scored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,19 @@ class PartitionOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedPartition:
+    """A registered partition."""
+
+    id: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """What a run will do: a job for every partition that needs work, and which others it covers.
 
+    `job` is the same for all of them; it says how they are calibrated once `jobs` and `skipped` are known. `pilots` are
+    the partitions, in order, of which a calibration is made if the data set has none.
     `source` says what was found there and how it is read. `day` is the run's own day and `missing_days` are those of
     its days whose files have not all arrived, for a source with a date; a run of chosen partitions waits for none.
     `request` has that day filled in, and `policy` is the policy's name and version.
@@ -90,8 +104,15 @@ class RunPlan:
     out: str
     source: str
     started: float
-    jobs: tuple[PartitionJob, ...]
-    skipped: tuple[str, ...]
-    partition_ids: tuple[int, ...]
+    job: PartitionJob
+    pilots: tuple[PlannedPartition, ...]
+    chosen: tuple[PlannedPartition, ...]
     day: str | None
     missing_days: tuple[str, ...]
+    jobs: tuple[PartitionJob, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def partition_ids(self) -> tuple[int, ...]:
+        """The ids of the partitions that the run covers."""
+        return tuple(partition.id for partition in self.chosen)

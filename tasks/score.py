@@ -8,7 +8,7 @@ from threading import Lock
 from prefect import task
 from prefect.concurrency.sync import concurrency
 
-from pairsift.adapters.chunks import ChunkData, write_chunk
+from pairsift.adapters.chunks import ChunkData, find_chunk, write_chunk
 from pairsift.adapters.recalled import RecalledRows, read_recalled, weave
 from pairsift.adapters.scratch import PreparedPairs, read_prepared, remove_prepared
 from pairsift.adapters.store.protocol import record_chunk
@@ -26,20 +26,28 @@ _first_in_line = Lock()
 
 
 @task(task_run_name="score {job.key} {prepared.chunk.place}", **STAGE)
-def score_chunk(job: PartitionJob, claim: Claim, prepared: PreparedChunk) -> int:
+def score_chunk(job: PartitionJob, claim: Claim | None, prepared: PreparedChunk) -> int:
     """Measure with the encoder what is not known of a chunk; its file is durable before the ledger names it.
 
     Return the chunk's number. The file is the same whether its pairs were measured here or before; the ledger tells.
+    A pilot has no claim, and enters nothing in the ledger: the partition's own attempt will.
     """
-    pixels, measurements = Path(prepared.pixels), Path(prepared.measurements)
     known = read_recalled(prepared.recalled, prepared.chunk.start, prepared.chunk.stop)
-    with slot(job.config.score.device):
-        data = complete(job, read_prepared(pixels, measurements), known)
-    file = write_chunk(storage(), prepared.chunk.fingerprint, data)
-    row = ChunkRow(prepared.chunk.fingerprint, file.uri, file.sha256, file.size, file.rows, known.by_attempt)
-    record_chunk(store(), claim, row)
-    remove_prepared(pixels, measurements)
+    fingerprint = prepared.chunk.fingerprint
+    file = find_chunk(storage(), fingerprint) if prepared.scored else None
+    if file is None:
+        file = write_chunk(storage(), fingerprint, measure_prepared(job, prepared, known))
+    if claim is not None:
+        row = ChunkRow(fingerprint, file.uri, file.sha256, file.size, file.rows, known.by_attempt)
+        record_chunk(store(), claim, row)
+    remove_prepared(Path(prepared.pixels), Path(prepared.measurements))
     return prepared.chunk.number
+
+
+def measure_prepared(job: PartitionJob, prepared: PreparedChunk, known: RecalledRows) -> ChunkData:
+    """Measure a chunk's pairs that are not known."""
+    with slot(job.config.score.device):
+        return complete(job, read_prepared(Path(prepared.pixels), Path(prepared.measurements)), known)
 
 
 @contextmanager

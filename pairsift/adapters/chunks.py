@@ -60,14 +60,24 @@ def write_chunk(storage: Path, fingerprint: str, data: ChunkData) -> ChunkFile:
 
     Two partitions with the same pairs share one file, and the ledger of the first holds its sha256.
     """
+    there = find_chunk(storage, fingerprint)
+    if there is not None:
+        return there
     uri = chunk_uri(fingerprint)
-    path = storage / uri
-    if _is_whole(path):
-        facts = file_facts(path)
-    else:
-        table = _to_table(data)
-        facts = write_durably(path, lambda temporary: write_table(temporary, table))
+    table = _to_table(data)
+    facts = write_durably(storage / uri, lambda temporary: write_table(temporary, table))
     return ChunkFile(uri, facts.sha256, facts.size, len(data.uids))
+
+
+def find_chunk(storage: Path, fingerprint: str) -> ChunkFile | None:
+    """Find a whole chunk file, whoever wrote it: a pilot, or an attempt that came no further; None if there is none."""
+    uri = chunk_uri(fingerprint)
+    try:
+        rows = len(read_chunk(storage / uri).uids)
+    except ChunkDamagedError:
+        return None
+    facts = file_facts(storage / uri)
+    return ChunkFile(uri, facts.sha256, facts.size, rows)
 
 
 def chunk_is_there(storage: Path, uri: str, sha256: str) -> bool:
@@ -79,13 +89,6 @@ def chunk_is_there(storage: Path, uri: str, sha256: str) -> bool:
 def chunks_are_there(storage: Path, fingerprints: Sequence[str]) -> bool:
     """Look whether all these chunks have their files; their bytes are not read."""
     return all((storage / chunk_uri(fingerprint)).is_file() for fingerprint in fingerprints)
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        return read_chunk(path) is not None
-    except ChunkDamagedError:
-        return False
 
 
 def read_chunk(path: Path, *, embeddings: bool = True) -> ChunkData:
@@ -135,13 +138,20 @@ def from_table(table: pa.Table) -> ChunkData:
         captions=table["caption"].to_pylist(),
         signals={signal.name: table[signal.column].to_pylist() for signal in SIGNALS},
         unmeasurable=[{name: Reason(reason) for name, reason in row} for row in table["unmeasurable"].to_pylist()],
-        **{name: _vectors(table[name]) for name in EMBEDDINGS if name in table.column_names},
+        **{name: vectors_of(table[name]) for name in EMBEDDINGS if name in table.column_names},
     )
 
 
 def embedding_column(vectors: NDArray[np.float16]) -> pa.FixedSizeListArray:
     """Turn (n, d) float16 into fixed-size lists; rows of NaN stay rows of NaN."""
     return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(vectors).reshape(-1)), vectors.shape[1])
+
+
+def vectors_of(column: pa.ChunkedArray) -> NDArray[np.float16]:
+    """Turn fixed-size lists into a (n, d) float16 array."""
+    lists = column.combine_chunks()
+    vectors: NDArray[np.float16] = lists.flatten().to_numpy(zero_copy_only=False)
+    return vectors.reshape(len(lists), column.type.list_size)
 
 
 def _to_table(data: ChunkData) -> pa.Table:
@@ -154,10 +164,3 @@ def _to_table(data: ChunkData) -> pa.Table:
         **{name: embedding_column(getattr(data, name)) for name in EMBEDDINGS},
     }
     return pa.table(columns)
-
-
-def _vectors(column: pa.ChunkedArray) -> NDArray[np.float16]:
-    """Turn fixed-size lists into a (n, d) float16 array."""
-    lists = column.combine_chunks()
-    vectors: NDArray[np.float16] = lists.flatten().to_numpy(zero_copy_only=False)
-    return vectors.reshape(len(lists), column.type.list_size)

@@ -13,10 +13,10 @@ from pairsift.adapters.chunks import ChunkData, chunk_uri, read_chunk
 from pairsift.adapters.exports import ExportBatch
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.store.rows import Counts
+from pairsift.core.calibration import EmbeddedPairs
 from pairsift.core.captions import display_text
 from pairsift.core.columns import Columns, to_columns
 from pairsift.core.deciding import Decision, Decisions, PairTable
-from pairsift.core.double_normalisation import Embedded, number_alike
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
 from pairsift.core.signals import SIGNALS
@@ -31,7 +31,7 @@ class MeasuredPairs:
     """A partition's pairs as they are decided on, and as calibration sees them, in the same order."""
 
     table: PairTable
-    embedded: Embedded
+    embedded: EmbeddedPairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,12 @@ def measured_pairs(measured: Iterable[Measured]) -> MeasuredPairs:
         chunks.append(chunk)
     return MeasuredPairs(
         table=PairTable([pair.uid for pair in pairs], _columns(len(pairs), chunks)),
-        embedded=Embedded(
+        embedded=EmbeddedPairs(
+            uids=[pair.uid for pair in pairs],
+            captions=[caption for chunk in chunks for caption in chunk.captions],
+            pictures=[pair.image_sha256 for pair in pairs],
             image=_stacked([chunk.image_embedding for chunk in chunks]),
             text=_stacked([chunk.text_embedding for chunk in chunks]),
-            captions=number_alike([caption for chunk in chunks for caption in chunk.captions]),
-            pictures=number_alike([pair.image_sha256 for pair in pairs]),
         ),
     )
 

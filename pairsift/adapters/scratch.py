@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsift.adapters.durable import needing_room
-from pairsift.core.calibration import CalibrationSummary
 from pairsift.core.deciding import Decision, PartitionDecision, to_decisions
+from pairsift.core.mismatch import Mismatch
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Measurement, Reason, Verdict
 
@@ -58,6 +58,21 @@ def remove_scratch(scratch: Path, partition_id: int, fence: int) -> None:
         partition.rmdir()
 
 
+def pilot_folder(scratch: Path, run_id: str, partition_id: int) -> Path:
+    """Make the folder of one run's pilot of a partition; what an earlier try of the run left in it is written over."""
+    folder = scratch / "pilots" / run_id / str(partition_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def remove_pilot_folder(folder: Path) -> None:
+    """Remove a pilot's folder, and those above it that are empty then."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # another pilot has begun there
+        folder.parent.rmdir()
+        folder.parent.parent.rmdir()
+
+
 def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[Prepared], count: int, shape: Shape) -> None:
     """Write a chunk of `count` prepared pairs, their pictures of one shape; one pair is in memory at a time.
 
@@ -98,20 +113,20 @@ def remove_prepared(pixels: Path, measurements: Path) -> None:
 
 
 def write_decided(path: Path, decided: PartitionDecision) -> None:
-    """Write a partition's decisions and their calibration."""
-    calibration = None if decided.calibration is None else asdict(decided.calibration)
-    content = {"decisions": [asdict(row) for row in decided.decisions], "calibration": calibration}
+    """Write a partition's decisions and its estimated mismatch."""
+    mismatch = None if decided.mismatch is None else asdict(decided.mismatch)
+    content = {"decisions": [asdict(row) for row in decided.decisions], "mismatch": mismatch}
     with needing_room(path):
         path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def read_decided(path: Path) -> PartitionDecision:
-    """Read a partition's decisions and their calibration."""
+    """Read a partition's decisions and its estimated mismatch."""
     decided = json.loads(path.read_text(encoding="utf-8"))
-    calibration = decided["calibration"]
+    mismatch = decided["mismatch"]
     return PartitionDecision(
         decisions=to_decisions([_decision(**row) for row in decided["decisions"]]),
-        calibration=None if calibration is None else CalibrationSummary(**calibration),
+        mismatch=None if mismatch is None else Mismatch(**mismatch),
     )
 
 

@@ -1,71 +1,159 @@
-"""A partition's calibration: which pairs it refers to, and every pair's z and p against their cross pairs."""
+"""A data set's calibration: an immutable reference set of pairs, and every pair's z and p against their cross pairs."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from pairsift.core.arrays import Flags, Floats, Integers
-from pairsift.core.double_normalisation import Embedded, calibrated_z, null_z, prepare_reference
-from pairsift.core.false_discovery import p_values, unrelated_share
+from pairsift.core.double_normalisation import (
+    Embedded,
+    Reference,
+    calibrated_z,
+    null_z,
+    number_alike,
+    prepare_reference,
+)
+from pairsift.core.false_discovery import p_values
 from pairsift.core.fingerprint import fingerprint
 
 REFERENCE_PAIRS = 1000
 """Size of the reference set: a pooled null of a million; time and memory grow with its square."""
 
-CALIBRATION_RULE = f"partition:{REFERENCE_PAIRS}:v1"
+CALIBRATION_RULE = f"dataset:{REFERENCE_PAIRS}:v1"
 """Names the choice of the reference set and the formulas of z and p; raise the version when either changes."""
 
 MIN_REFERENCE_PAIRS = 10
 """With fewer, moments of at most 8 values would stand for all unrelated captions."""
 
+UNCALIBRATED = "none"
+"""Stands for the calibration in the identity of a decision that was made without one."""
 
-@dataclass(frozen=True, slots=True)
-class CalibrationSummary:
-    """What the reference set said.
+_OUTSIDE = -1
+"""The number of a caption or picture that no reference pair has."""
 
-    `fingerprint` names rule and members of the reference set (not the encoder, which the score fingerprint names);
-    `null_quantiles` are the 0th to 100th percentile of the nulls' z; `pi0` estimates from above the share of
-    mismatched pairs among the `n_tested` survivors that have a p-value (None without any).
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedPairs:
+    """n pairs as calibration sees them; equal captions or equal pictures (sha256 of the file) make pairs related.
+
+    `image` and `text` are (n, d) floating unit rows.
     """
 
-    fingerprint: str
-    n_reference: int
-    n_null: int
-    null_quantiles: tuple[float, ...]
-    pi0: float | None
-    n_tested: int
+    uids: Sequence[str]
+    captions: Sequence[str | None]
+    pictures: Sequence[str | None]
+    image: npt.NDArray[np.floating]
+    text: npt.NDArray[np.floating]
+
+    def take(self, rows: Integers) -> "EmbeddedPairs":
+        """Copy some pairs, by their ordinals."""
+        places = rows.tolist()
+        return EmbeddedPairs(
+            [self.uids[row] for row in places],
+            [self.captions[row] for row in places],
+            [self.pictures[row] for row in places],
+            self.image[rows],
+            self.text[rows],
+        )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """z and p of n pairs, (n,) float64, NaN where a pair has none; no summary if there was no calibration."""
+    """A reference set ready to judge by: its moments, its nulls (N,) float64 ascending, and whose captions it has."""
+
+    fingerprint: str
+    reference: Reference
+    nulls: Floats
+    captions: dict[str, int]
+    pictures: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibrated:
+    """z and p of n pairs, (n,) float64, NaN where a pair has none."""
 
     z: Floats
     p: Floats
-    summary: CalibrationSummary | None
 
 
-def calibrate(pairs: Embedded, uids: Sequence[str], measurable: Flags, survivors: Integers) -> Calibration:
-    """Give every measurable pair a z and a p, dropped ones too, against a reference set of survivors.
+@dataclass(frozen=True, slots=True)
+class CalibrationFacts:
+    """What a calibration rests on: `null_quantiles` are the 0th to 100th percentile of the nulls' z."""
 
-    `measurable` is (n,) bool, `survivors` are ordinals. All is NaN with fewer than MIN_REFERENCE_PAIRS measurable
-    survivors, or if no cross pair of theirs has a z (embeddings without spread, one caption throughout).
+    rule: str
+    n_reference: int
+    n_null: int
+    null_quantiles: tuple[float, ...] = field(repr=False)
+
+
+def calibration_fingerprint(score_fingerprint: str, uids: Sequence[str]) -> str:
+    """Identify a calibration: its rule, how its pairs were scored, and which they are."""
+    return fingerprint({"rule": CALIBRATION_RULE, "score": score_fingerprint, "uids": list(uids)})
+
+
+def pilot_order(keys: Iterable[str]) -> list[str]:
+    """Order a data set's partitions as pilots, the ones a reference set is drawn from: by hash, which is no day's."""
+    return sorted(keys, key=lambda key: (fingerprint({"pilot": key}), key))
+
+
+def choose_reference(uids: Sequence[str], candidates: Integers) -> Integers:
+    """Choose among candidates (ordinals) the REFERENCE_PAIRS smallest uids, each once: an order-free random choice."""
+    chosen: dict[str, int] = {}
+    for ordinal in in_uid_order(uids, candidates).tolist():
+        chosen.setdefault(uids[ordinal], ordinal)
+        if len(chosen) == REFERENCE_PAIRS:
+            break
+    return np.array(list(chosen.values()), dtype=np.int64)
+
+
+def draw_calibration(pairs: EmbeddedPairs, candidates: Integers, score_fingerprint: str) -> Calibration | None:
+    """Make a calibration of the reference set chosen among candidates (ordinals); None as `prepare_calibration`."""
+    return prepare_calibration(pairs.take(choose_reference(pairs.uids, candidates)), score_fingerprint)
+
+
+def prepare_calibration(reference: EmbeddedPairs, score_fingerprint: str) -> Calibration | None:
+    """Compute what every pair is held against; `reference` is in the order of `choose_reference`.
+
+    None with fewer than MIN_REFERENCE_PAIRS, or if no cross pair of theirs has a z (embeddings without spread, one
+    caption throughout).
     """
-    z = np.full(len(uids), np.nan)
-    reference = in_uid_order(uids, survivors[measurable[survivors]])[:REFERENCE_PAIRS]
-    if len(reference) < MIN_REFERENCE_PAIRS:
-        return Calibration(z, z, None)
-    prepared = prepare_reference(pairs.take(reference))
-    nulls = null_z(prepared)
+    if len(reference.uids) < MIN_REFERENCE_PAIRS:
+        return None
+    captions, pictures = number_alike(reference.captions), number_alike(reference.pictures)
+    prepared = prepare_reference(Embedded(reference.image, reference.text, captions, pictures))
+    nulls = np.sort(null_z(prepared))
     if len(nulls) == 0:
-        return Calibration(z, z, None)
+        return None
+    identity = calibration_fingerprint(score_fingerprint, reference.uids)
+    return Calibration(
+        identity, prepared, nulls, _known(reference.captions, captions), _known(reference.pictures, pictures)
+    )
+
+
+def calibration_facts(calibration: Calibration) -> CalibrationFacts:
+    """Sum up what a calibration rests on."""
+    return CalibrationFacts(
+        rule=CALIBRATION_RULE,
+        n_reference=len(calibration.reference.pairs),
+        n_null=len(calibration.nulls),
+        null_quantiles=tuple(np.quantile(calibration.nulls, np.linspace(0, 1, 101)).tolist()),
+    )
+
+
+def calibrate(calibration: Calibration | None, pairs: EmbeddedPairs, measurable: Flags) -> Calibrated:
+    """Give every measurable pair, `measurable` (n,) bool, a z and a p; none where there is no calibration.
+
+    The pairs may be the reference's own: those are left out of the moments that they are held against.
+    """
+    z = np.full(len(pairs.uids), np.nan)
+    if calibration is None:
+        return Calibrated(z, z)
     # In an order that the content alone gives, so that the blocks of a permuted table hold the same pairs.
-    rows = in_uid_order(uids, np.flatnonzero(measurable))
-    z[rows] = calibrated_z(pairs, rows, prepared)
-    p = p_values(z, nulls)
-    summary = _summarise([uids[pair] for pair in reference.tolist()], nulls, p[survivors])
-    return Calibration(z, p, summary)
+    rows = in_uid_order(pairs.uids, np.flatnonzero(measurable))
+    z[rows] = calibrated_z(_embedded(pairs, calibration), rows, calibration.reference)
+    return Calibrated(z, p_values(z, calibration.nulls))
 
 
 def in_uid_order(uids: Sequence[str], ordinals: Integers) -> Integers:
@@ -73,13 +161,12 @@ def in_uid_order(uids: Sequence[str], ordinals: Integers) -> Integers:
     return np.array(sorted(ordinals.tolist(), key=lambda ordinal: (uids[ordinal], ordinal)), dtype=np.int64)
 
 
-def _summarise(reference_uids: Sequence[str], nulls: Floats, p: Floats) -> CalibrationSummary:
-    tested = p[~np.isnan(p)]
-    return CalibrationSummary(
-        fingerprint=fingerprint({"rule": CALIBRATION_RULE, "uids": list(reference_uids)}),
-        n_reference=len(reference_uids),
-        n_null=len(nulls),
-        null_quantiles=tuple(np.quantile(nulls, np.linspace(0, 1, 101)).tolist()),
-        pi0=unrelated_share(tested) if len(tested) > 0 else None,
-        n_tested=len(tested),
-    )
+def _embedded(pairs: EmbeddedPairs, calibration: Calibration) -> Embedded:
+    """Number captions and pictures as the reference set does, those that it has not got _OUTSIDE."""
+    captions = [_OUTSIDE if value is None else calibration.captions.get(value, _OUTSIDE) for value in pairs.captions]
+    pictures = [_OUTSIDE if value is None else calibration.pictures.get(value, _OUTSIDE) for value in pairs.pictures]
+    return Embedded(pairs.image, pairs.text, np.array(captions, np.int64), np.array(pictures, np.int64))
+
+
+def _known(values: Sequence[str | None], numbers: Integers) -> dict[str, int]:
+    return {value: number for value, number in zip(values, numbers.tolist(), strict=True) if value is not None}

@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
-from pairsift.core.calibration import Calibration, CalibrationSummary
+from pairsift.core.calibration import Calibrated, EmbeddedPairs
 from pairsift.core.columns import Columns, to_columns
-from pairsift.core.double_normalisation import Embedded
 from pairsift.core.duplicates import exact_copies
 from pairsift.core.judgements import (
     DROP,
@@ -22,6 +21,7 @@ from pairsift.core.judgements import (
     overrule,
     reason_code,
 )
+from pairsift.core.mismatch import Mismatch
 from pairsift.core.policy import ALIGNMENT, Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.core.rules import explain_first_failure, first_failures
@@ -103,10 +103,10 @@ class Decisions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PartitionDecision:
-    """A partition's decisions, and the calibration behind them, if there could be one."""
+    """A partition's decisions, and how many of its survivors of rules and copies are mismatched, by estimate."""
 
     decisions: Decisions
-    calibration: CalibrationSummary | None
+    mismatch: Mismatch | None
 
 
 def judge_alone(table: PairTable, policy: Policy) -> Judgements:
@@ -124,7 +124,7 @@ def judge_alone(table: PairTable, policy: Policy) -> Judgements:
     return judged
 
 
-def decide(table: PairTable, policy: Policy, calibrated: Calibration) -> Decisions:
+def decide(table: PairTable, policy: Policy, calibrated: Calibrated) -> Decisions:
     """Decide every pair of a table of which z and p are known: (n,) float64, NaN where a pair has none.
 
     `fdr` quarantines survivors without a p-value as SIGNAL_UNMEASURABLE, whatever its `unmeasurable` says.
@@ -154,7 +154,7 @@ def to_decisions(rows: Sequence[Decision]) -> Decisions:
     )
 
 
-def calibratable(columns: Columns, pairs: Embedded) -> Flags:
+def calibratable(columns: Columns, pairs: EmbeddedPairs) -> Flags:
     """Mark the pairs with both embeddings, of which the alignment is not known to be unmeasurable."""
     present = np.isfinite(pairs.image).all(axis=1) & np.isfinite(pairs.text).all(axis=1)
     known = columns.why_absent(ALIGNMENT) == 0

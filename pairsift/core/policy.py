@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from pairsift.config import Model
-from pairsift.core.calibration import CALIBRATION_RULE
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.records import Cleaner, Reason
 from pairsift.core.signals import BY_NAME
@@ -216,8 +215,3 @@ class Policy(PolicyModel):
         """The signals it goes by."""
         conditions = [condition for rule in self.rules for condition in (rule, *rule.unless)]
         return frozenset({self.select.signal, *(condition.signal for condition in conditions)})
-
-    @property
-    def calibration_rule(self) -> str:
-        """How the reference set is chosen and pairs are calibrated; part of the decision fingerprint."""
-        return CALIBRATION_RULE

@@ -7,7 +7,7 @@ from decimal import Decimal
 import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
-from pairsift.core.calibration import Calibration
+from pairsift.core.calibration import Calibrated
 from pairsift.core.columns import Columns
 from pairsift.core.false_discovery import q_values, unrelated_share
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE, VERDICTS, Judgements, keep_all, overrule, reason_code
@@ -24,7 +24,7 @@ class Selection:
     rank: Integers
 
 
-def select_pairs(select: Select, columns: Columns, survivors: Integers, calibrated: Calibration) -> Selection:
+def select_pairs(select: Select, columns: Columns, survivors: Integers, calibrated: Calibrated) -> Selection:
     """Select among the survivors (ordinals): those without a value are judged first, the rest are ranked together.
 
     `fdr` quarantines as SIGNAL_UNMEASURABLE a pair that has the signal but no p-value.

@@ -89,7 +89,9 @@ def assert_same(scores: Scores, image: NDArray[np.float64], text: NDArray[np.flo
 
 def cosines(rounded: NDArray[np.float16], unit: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rounded vectors are not of unit length: sixteen numbers in float16 are off by up to 2e-4 of it."""
-    return (rounded.astype(np.float64) * unit).sum(axis=1) / np.linalg.norm(rounded.astype(np.float64), axis=1)
+    vectors = rounded.astype(np.float64)
+    cosines: NDArray[np.float64] = (vectors * unit).sum(axis=1) / np.linalg.norm(vectors, axis=1)
+    return cosines
 
 
 @pytest.mark.parametrize("family", FAMILIES)

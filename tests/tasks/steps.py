@@ -4,17 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pairsift.adapters.scratch import scratch_folder
 from pairsift.adapters.store.rows import Claim
 from pairsift.config import PartitionJob, RunConfig, RunRequest
 from tasks.attempt import claim_partition
 from tasks.export import commit_partition, export_partition
 from tasks.ingest import ingest_partition
-from tasks.plan import plan_run
+from tasks.plan import pin_calibration, plan_run
 from tasks.preprocess import preprocess_chunk
 from tasks.recall import recall_pairs
 from tasks.references import IngestedPartition, PartitionOutcome, RunPlan
 from tasks.score import score_chunk
 from tasks.threshold import threshold_partition
+from tasks.workplace import scratch
 
 CHUNK_PAIRS = 4
 
@@ -23,6 +25,7 @@ def plan_of(source: Path, run_id: str = "run-1", **config: Any) -> RunPlan:
     """Plan a run over a source; jobs bear `run_id`, as no flow is at work."""
     request = RunRequest(source=str(source), config=RunConfig(**{"chunk_pairs": CHUNK_PAIRS, **config}))
     plan = plan_run.fn(request)
+    plan = pin_calibration.fn(plan, plan.job.calibration)
     jobs = tuple(job.model_copy(update={"run_id": run_id}) for job in plan.jobs)
     return replace(plan, run_id=run_id, jobs=jobs)
 
@@ -40,9 +43,14 @@ def claimed(job: PartitionJob) -> Claim:
     return claim
 
 
+def folder_of(claim: Claim) -> str:
+    """Make the folder of local scratch that an attempt works in."""
+    return str(scratch_folder(scratch(), claim.partition_id, claim.fence))
+
+
 def scored(job: PartitionJob, claim: Claim) -> IngestedPartition:
     """Ingest, and score every chunk that is not in the ledger."""
-    ingested = recall_pairs.fn(job, ingest_partition.fn(job, claim))
+    ingested = recall_pairs.fn(job, ingest_partition.fn(job, folder_of(claim)))
     for chunk in ingested.chunks:
         if not chunk.ledgered:
             score_chunk.fn(job, claim, preprocess_chunk.fn(job, ingested, chunk))

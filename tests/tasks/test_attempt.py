@@ -14,7 +14,7 @@ from tasks.attempt import claim_partition, held
 from tasks.ingest import ingest_partition
 from tasks.references import PartitionOutcome
 from tests.tasks.shards import cut
-from tests.tasks.steps import claimed, committed, plan_of, planned
+from tests.tasks.steps import claimed, committed, folder_of, plan_of, planned
 
 
 def test_a_failure_marks_the_partition_failed_with_its_error_and_frees_it(
@@ -45,7 +45,7 @@ def test_a_stopped_run_leaves_its_attempt_interrupted_and_goes_its_way(
 
 def test_scratch_is_gone_when_an_attempt_ends_well_or_badly(job: PartitionJob, claim: Claim, storage: Path):
     with suppress(ValueError), held(job, claim):
-        ingest_partition.fn(job, claim)
+        ingest_partition.fn(job, folder_of(claim))
         raise ValueError("bug")
     again = claimed(job.model_copy(update={"run_id": "run-2"}))
     with held(job, again):
@@ -68,6 +68,7 @@ def test_a_partition_committed_meanwhile_is_skipped(job: PartitionJob, claim: Cl
 def test_an_attempt_that_lost_its_partition_stops_at_the_next_check(job: PartitionJob, claim: Claim):
     with held(job, claim) as attempt:
         claimed(job)
+        assert attempt.lease is not None
         attempt.lease.renew()
 
         with pytest.raises(Fenced):

@@ -19,7 +19,7 @@ from tasks.preprocess import preprocess_chunk
 from tests.models.tiny_clips import write_clip
 from tests.tasks.policy_files import fixed_cut
 from tests.tasks.shards import pairs_of, write_shard
-from tests.tasks.steps import claimed, committed, planned, scored
+from tests.tasks.steps import claimed, committed, folder_of, planned, scored
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_the_same_policy_is_taken_where_they_are_measured(shard: Path, score: di
 
 def test_pictures_are_prepared_at_the_size_the_encoder_takes(shard: Path, score: dict[str, Any], tmp_path: Path):
     job = planned(shard, policy=str(fixed_cut(tmp_path)), score=score)
-    ingested = ingest_partition.fn(job, claimed(job))
+    ingested = ingest_partition.fn(job, folder_of(claimed(job)))
 
     prepared = preprocess_chunk.fn(job, ingested, ingested.chunks[0])
 

@@ -11,11 +11,11 @@ from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
 from tasks.score import score_chunk
 from tests.tasks.shards import cut, damage_after
-from tests.tasks.steps import claimed, planned, scored
+from tests.tasks.steps import claimed, folder_of, planned, scored
 
 
 def test_lists_every_pair_of_the_shard_once_and_in_its_order(job: PartitionJob, claim: Claim):
-    ingested = ingest_partition.fn(job, claim)
+    ingested = ingest_partition.fn(job, folder_of(claim))
 
     listed = list(read_pairs(Path(ingested.pair_list), 0, ingested.pairs))
     assert [pair.key[-2:] for pair in listed] == ["01", "02", "03", "04", "05", "06", "07", "49", "61"]
@@ -25,7 +25,7 @@ def test_lists_every_pair_of_the_shard_once_and_in_its_order(job: PartitionJob, 
 
 
 def test_says_of_every_image_where_its_bytes_lie_and_their_sha256(job: PartitionJob, claim: Claim, shard: Path):
-    ingested = ingest_partition.fn(job, claim)
+    ingested = ingest_partition.fn(job, folder_of(claim))
 
     data = shard.read_bytes()
     for pair in read_pairs(Path(ingested.pair_list), 0, ingested.pairs):
@@ -35,7 +35,7 @@ def test_says_of_every_image_where_its_bytes_lie_and_their_sha256(job: Partition
 
 
 def test_cuts_the_pairs_into_chunks_that_leave_none_out_and_overlap_nowhere(job: PartitionJob, claim: Claim):
-    ingested = ingest_partition.fn(job, claim)
+    ingested = ingest_partition.fn(job, folder_of(claim))
 
     assert [(chunk.number, chunk.start, chunk.stop) for chunk in ingested.chunks] == [(0, 0, 4), (1, 4, 8), (2, 8, 9)]
     assert len(set(ingested.fingerprints)) == 3
@@ -46,7 +46,7 @@ def test_counts_the_damage_that_the_config_allows(tmp_path: Path):
     damage_after(shard, 6)
     job = planned(shard)
 
-    ingested = ingest_partition.fn(job, claimed(job))
+    ingested = ingest_partition.fn(job, folder_of(claimed(job)))
 
     assert ingested.pairs == 6
     assert len(ingested.damage) == 1
@@ -58,14 +58,14 @@ def test_refuses_a_shard_of_which_more_is_lost_than_the_config_allows(tmp_path: 
     job = planned(shard, ingest={"lost_pairs": 0, "lost_share": 0.05})
 
     with pytest.raises(ContainerDamagedError, match="damage cost 1 of 7 pairs"):
-        ingest_partition.fn(job, claimed(job))
+        ingest_partition.fn(job, folder_of(claimed(job)))
 
 
 def test_recognises_the_chunks_that_an_earlier_attempt_has_scored(job: PartitionJob, claim: Claim):
-    first = ingest_partition.fn(job, claim)
+    first = ingest_partition.fn(job, folder_of(claim))
     score_chunk.fn(job, claim, preprocess_chunk.fn(job, first, first.chunks[1]))
 
-    again = ingest_partition.fn(job, claimed(job))
+    again = ingest_partition.fn(job, folder_of(claimed(job)))
 
     assert [chunk.ledgered for chunk in again.chunks] == [False, True, False]
     assert again.fingerprints == first.fingerprints
@@ -77,7 +77,7 @@ def test_has_a_chunk_scored_again_whose_file_is_gone_or_damaged(job: PartitionJo
     first.unlink()
     second.write_bytes(second.read_bytes()[:-1] + b"!")
 
-    again = ingest_partition.fn(job, claimed(job))
+    again = ingest_partition.fn(job, folder_of(claimed(job)))
 
     assert {chunk.fingerprint for chunk in again.chunks if not chunk.ledgered} == {first.stem, second.stem}
 
@@ -86,7 +86,7 @@ def test_another_limit_of_preprocessing_makes_other_chunks(shard: Path):
     one = planned(shard)
     other = planned(shard, preprocess={"max_image_pixels": 1_000_000})
 
-    ours = ingest_partition.fn(one, claimed(one)).fingerprints
-    theirs = ingest_partition.fn(other, claimed(other)).fingerprints
+    ours = ingest_partition.fn(one, folder_of(claimed(one))).fingerprints
+    theirs = ingest_partition.fn(other, folder_of(claimed(other))).fingerprints
 
     assert set(ours).isdisjoint(theirs)

@@ -8,7 +8,7 @@ from pairsift.errors import SourceChangedError
 from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
 from tests.tasks.shards import Members, pairs_of, write_shard
-from tests.tasks.steps import claimed, planned
+from tests.tasks.steps import claimed, folder_of, planned
 
 
 def variants() -> dict[str, Members]:
@@ -26,7 +26,7 @@ def variants() -> dict[str, Members]:
 
 def test_a_bad_image_or_caption_is_an_outcome_of_its_pair_and_of_no_other(tmp_path: Path):
     job = planned(write_shard(tmp_path / "a.tar", variants()), chunk_pairs=6)
-    ingested = ingest_partition.fn(job, claimed(job))
+    ingested = ingest_partition.fn(job, folder_of(claimed(job)))
 
     reference = preprocess_chunk.fn(job, ingested, ingested.chunks[0])
 
@@ -45,7 +45,7 @@ def test_a_bad_image_or_caption_is_an_outcome_of_its_pair_and_of_no_other(tmp_pa
 def test_stops_where_the_source_changed_after_ingest(tmp_path: Path):
     shard = write_shard(tmp_path / "a.tar", pairs_of([1, 2]))
     job = planned(shard)
-    ingested = ingest_partition.fn(job, claimed(job))
+    ingested = ingest_partition.fn(job, folder_of(claimed(job)))
     data = bytearray(shard.read_bytes())
     data[512 + 1000] ^= 1
     shard.write_bytes(data)
@@ -57,7 +57,7 @@ def test_stops_where_the_source_changed_after_ingest(tmp_path: Path):
 def test_stops_where_the_source_is_gone_after_ingest(tmp_path: Path):
     shard = write_shard(tmp_path / "a.tar", pairs_of([1, 2]))
     job = planned(shard)
-    ingested = ingest_partition.fn(job, claimed(job))
+    ingested = ingest_partition.fn(job, folder_of(claimed(job)))
     shard.unlink()
 
     with pytest.raises(SourceChangedError, match="is gone"):
@@ -66,7 +66,7 @@ def test_stops_where_the_source_is_gone_after_ingest(tmp_path: Path):
 
 def test_a_repeated_call_writes_the_same_bytes(tmp_path: Path):
     job = planned(write_shard(tmp_path / "a.tar", variants()), chunk_pairs=6)
-    ingested = ingest_partition.fn(job, claimed(job))
+    ingested = ingest_partition.fn(job, folder_of(claimed(job)))
 
     first = preprocess_chunk.fn(job, ingested, ingested.chunks[0])
     bytes_of_first = (Path(first.pixels).read_bytes(), Path(first.measurements).read_bytes())

@@ -25,7 +25,7 @@ from tasks.references import IngestedPartition
 from tests.flows.running import EncoderCalls
 from tests.tasks.policy_files import fixed_cut
 from tests.tasks.shards import BLURRED, FILENAME_CAPTION, GOOD, TRUNCATED, Members, cut, pairs_of, write_shard
-from tests.tasks.steps import claimed, committed, planned, scored
+from tests.tasks.steps import claimed, committed, folder_of, planned, scored
 
 NEW = 9
 SHUFFLED = (3, TRUNCATED, BLURRED, 1, NEW, FILENAME_CAPTION, 6, 2)
@@ -93,7 +93,7 @@ def job_over(folder: Path, pairs: Mapping[str, Members], **config: Any) -> Parti
 
 
 def recalled(job: PartitionJob) -> IngestedPartition:
-    return recall_pairs.fn(job, ingest_partition.fn(job, claimed(job)))
+    return recall_pairs.fn(job, ingest_partition.fn(job, folder_of(claimed(job))))
 
 
 def keys_recalled(job: PartitionJob) -> list[int]:

@@ -13,7 +13,7 @@ from pairsift.errors import Fenced
 from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
 from tasks.score import score_chunk
-from tests.tasks.steps import claimed
+from tests.tasks.steps import claimed, folder_of
 
 
 class PowerLossError(Exception):
@@ -23,7 +23,7 @@ class PowerLossError(Exception):
 def test_a_chunks_file_is_whole_before_the_ledger_names_it(
     job: PartitionJob, claim: Claim, store: Engine, storage: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    ingested = ingest_partition.fn(job, claim)
+    ingested = ingest_partition.fn(job, folder_of(claim))
     prepared = preprocess_chunk.fn(job, ingested, ingested.chunks[0])
 
     def lose_power(engine: Engine, held: Claim, row: ChunkRow) -> None:  # noqa: ARG001 - the ledger's signature
@@ -41,7 +41,7 @@ def test_a_chunks_file_is_whole_before_the_ledger_names_it(
 def test_a_repeated_call_after_a_lost_reply_leaves_one_row_and_the_same_bytes(
     job: PartitionJob, claim: Claim, store: Engine, storage: Path
 ):
-    ingested = ingest_partition.fn(job, claim)
+    ingested = ingest_partition.fn(job, folder_of(claim))
     first = ingested.chunks[0]
     score_chunk.fn(job, claim, preprocess_chunk.fn(job, ingested, first))
     row = ledgered_chunks(store, claim.partition_id, [first.fingerprint])[first.fingerprint]
@@ -56,7 +56,7 @@ def test_a_repeated_call_after_a_lost_reply_leaves_one_row_and_the_same_bytes(
 
 
 def test_scratch_pixels_are_gone_once_the_chunk_is_scored(job: PartitionJob, claim: Claim):
-    ingested = ingest_partition.fn(job, claim)
+    ingested = ingest_partition.fn(job, folder_of(claim))
     prepared = preprocess_chunk.fn(job, ingested, ingested.chunks[0])
 
     score_chunk.fn(job, claim, prepared)
@@ -66,7 +66,7 @@ def test_scratch_pixels_are_gone_once_the_chunk_is_scored(job: PartitionJob, cla
 
 
 def test_a_fenced_attempt_enters_no_chunk(job: PartitionJob, claim: Claim, store: Engine):
-    ingested = ingest_partition.fn(job, claim)
+    ingested = ingest_partition.fn(job, folder_of(claim))
     prepared = preprocess_chunk.fn(job, ingested, ingested.chunks[0])
     claimed(job)
 
@@ -79,7 +79,7 @@ def test_a_fenced_attempt_enters_no_chunk(job: PartitionJob, claim: Claim, store
 def test_a_pair_without_a_readable_image_has_no_alignment_and_a_reason(
     job: PartitionJob, claim: Claim, store: Engine, storage: Path
 ):
-    ingested = ingest_partition.fn(job, claim)
+    ingested = ingest_partition.fn(job, folder_of(claim))
     second = ingested.chunks[1]
 
     score_chunk.fn(job, claim, preprocess_chunk.fn(job, ingested, second))

@@ -4,8 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pairsift.core.calibration import calibrate
-from pairsift.core.double_normalisation import Embedded
+from pairsift.core.calibration import EmbeddedPairs, calibrate, draw_calibration
 from pairsift.core.false_discovery import q_values, unrelated_share
 
 DRAWS, PAIRS, SWAPPED = 40, 200, 60
@@ -21,10 +20,11 @@ def draw(seed: int) -> Draw:
     bad = rng.choice(PAIRS, SWAPPED, replace=False)
     text[bad] = text[np.roll(bad, 1)]
     image, text = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (image, text))
-    pairs = Embedded(image, text, np.arange(PAIRS), np.arange(PAIRS))
     uids = [f"{number:032x}" for number in range(PAIRS)]
+    pairs = EmbeddedPairs(uids, uids, uids, image, text)
+    calibration = draw_calibration(pairs, np.arange(PAIRS), "score")
     swapped = np.isin(np.arange(PAIRS), bad)
-    return calibrate(pairs, uids, np.ones(PAIRS, dtype=np.bool_), np.arange(PAIRS)).p, swapped
+    return calibrate(calibration, pairs, np.ones(PAIRS, dtype=np.bool_)).p, swapped
 
 
 @pytest.fixture(scope="module")

@@ -130,7 +130,3 @@ def test_one_exception_needs_no_list():
     policy = Policy.model_validate(POLICY | {"rules": [one]})
 
     assert policy == Policy.model_validate(POLICY | {"rules": [one | {"unless": [exception]}]})
-
-
-def test_the_calibration_rule_names_size_and_version():
-    assert Policy.model_validate(POLICY).calibration_rule == "partition:1000:v1"

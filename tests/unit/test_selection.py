@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from pairsift.core.calibration import Calibration
+from pairsift.core.calibration import Calibrated
 from pairsift.core.columns import to_columns
 from pairsift.core.judgements import REASONS, VERDICTS
 from pairsift.core.policy import Select
@@ -33,7 +33,7 @@ def select(raw: dict[str, object], alignment: list[SignalValue], p: list[float] 
     calibrated = np.full(count, math.nan) if p is None else np.array(p)
     columns = to_columns(count, {"pair.alignment": alignment}, [{}] * count)
     choice: Select = TypeAdapter[Select](Select).validate_python(raw)
-    made = select_pairs(choice, columns, np.arange(count), Calibration(-calibrated, calibrated, None))
+    made = select_pairs(choice, columns, np.arange(count), Calibrated(-calibrated, calibrated))
     codes = zip(made.judged.verdicts, made.judged.reasons, strict=True)
     return Selected(
         judged={pair: (VERDICTS[verdict], REASONS[reason]) for pair, (verdict, reason) in enumerate(codes)},

@@ -26,7 +26,6 @@ from pairsift.adapters.store.tables import (
     SCORE_COLUMNS,
     attempt,
     attempt_model,
-    calibration,
     chunk,
     decision,
     export,
@@ -93,7 +92,6 @@ def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
             return
         _append_rows(connection, claim, result)
         _check_conservation(connection, claim, result)
-        _append_calibration(connection, result)
         _append_models(connection, claim, result.models)
         _replace_exports(connection, claim.attempt_id, result.out_uri, result.exports)
         _close_attempt(
@@ -101,12 +99,13 @@ def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
             claim,
             PartitionStatus.COMMITTED,
             decision_set_id=result.decision_set_id,
-            calibration_fingerprint=None if result.calibration is None else result.calibration.fingerprint,
+            calibration_fingerprint=result.calibration_fingerprint,
             chunks=list(result.chunks),
             n_read=result.counts.read,
             n_kept=result.counts.kept,
             n_dropped=result.counts.dropped,
             n_quarantined=result.counts.quarantined,
+            mismatch=result.mismatch,
             damage=[storable_text(message) for message in result.damage],
         )
         _free_partition(
@@ -234,18 +233,6 @@ def verdict_counts(connection: Connection, attempt_id: int, decision_set_id: int
         dropped=by_verdict.get(Verdict.DROP, 0),
         quarantined=by_verdict.get(Verdict.QUARANTINE, 0),
     )
-
-
-def _append_calibration(connection: Connection, result: AttemptResult) -> None:
-    if result.calibration is None:
-        return
-    values = {
-        "fingerprint": result.calibration.fingerprint,
-        "score_fingerprint": result.calibration.score_fingerprint,
-        "summary": dict(result.calibration.summary),
-        "created_at": now(connection),
-    }
-    insert_missing(connection, calibration, [values])
 
 
 def _append_models(connection: Connection, claim: Claim, models: Sequence[ModelRow]) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
-from sqlalchemy import Connection, Engine, Row, Select, Table, select, update
+from sqlalchemy import Connection, Engine, Row, Select, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pairsift.adapters.store.engine import now, writing
-from pairsift.adapters.store.rows import PartitionRow, PartitionStatus
-from pairsift.adapters.store.tables import dataset, decision_set, partition, policy
+from pairsift.adapters.store.rows import CalibrationRow, PartitionRow, PartitionStatus
+from pairsift.adapters.store.tables import calibration, dataset, dataset_calibration, decision_set, partition, policy
 from pairsift.core.records import PartitionSpec
 from pairsift.errors import ConfigError
 
@@ -107,9 +108,52 @@ def register_policy(engine: Engine, name: str, version: str, sha256: str, text: 
     return int(row.id)
 
 
-def open_decision_set(engine: Engine, dataset_id: int, policy_id: int, calibration_rule: str) -> int:
-    """Get or create the decision set of a policy and a rule of calibration over a data set; return its id."""
-    values = {"dataset_id": dataset_id, "policy_id": policy_id, "calibration_rule": calibration_rule}
+def current_calibration(engine: Engine, dataset_id: int, score_fingerprint: str) -> str | None:
+    """Give the fingerprint of the calibration that a data set uses under an encoder; None if it has none yet."""
+    with engine.connect() as connection:
+        return _current_calibration(connection, dataset_id, score_fingerprint)
+
+
+def register_calibration(engine: Engine, dataset_id: int, made: CalibrationRow, *, anew: bool = False) -> str:
+    """Make a calibration, whose file is durable, the data set's; return the fingerprint of the one that it uses.
+
+    Without `anew` the first one stays: of two runs that made one at once, the later takes the earlier's.
+    """
+    with writing(engine) as connection:
+        connection.execute(select(dataset.c.id).where(dataset.c.id == dataset_id).with_for_update(key_share=True))
+        current = _current_calibration(connection, dataset_id, made.score_fingerprint)
+        if current == made.fingerprint or (current is not None and not anew):
+            return current
+        insert_missing(connection, calibration, [{**asdict(made), "created_at": now(connection)}])
+        used = {
+            "dataset_id": dataset_id,
+            "score_fingerprint": made.score_fingerprint,
+            "number": _calibrations(connection, dataset_id, made.score_fingerprint) + 1,
+            "calibration_fingerprint": made.fingerprint,
+            "created_at": now(connection),
+        }
+        connection.execute(dataset_calibration.insert(), used)
+    return made.fingerprint
+
+
+def _current_calibration(connection: Connection, dataset_id: int, score_fingerprint: str) -> str | None:
+    query = (
+        select(dataset_calibration.c.calibration_fingerprint)
+        .filter_by(dataset_id=dataset_id, score_fingerprint=score_fingerprint)
+        .order_by(dataset_calibration.c.number.desc())
+        .limit(1)
+    )
+    return connection.scalar(query)
+
+
+def _calibrations(connection: Connection, dataset_id: int, score_fingerprint: str) -> int:
+    query = select(func.count()).select_from(dataset_calibration)
+    return connection.scalars(query.filter_by(dataset_id=dataset_id, score_fingerprint=score_fingerprint)).one()
+
+
+def open_decision_set(engine: Engine, dataset_id: int, policy_id: int, calibration: str) -> int:
+    """Get or create the decision set of a policy and a calibration over a data set; return its id."""
+    values = {"dataset_id": dataset_id, "policy_id": policy_id, "calibration": calibration}
     with writing(engine) as connection:
         insert_missing(connection, decision_set, [{**values, "created_at": now(connection)}])
         return int(connection.execute(select(decision_set.c.id).filter_by(**values)).scalar_one())

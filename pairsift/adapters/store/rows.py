@@ -136,11 +136,12 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRow:
-    """One calibration: `summary` is JSON-able."""
+    """One calibration: `summary` is JSON-able, `sha256` is its file's."""
 
     fingerprint: str
     score_fingerprint: str
     summary: Mapping[str, object]
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,8 @@ class AttemptResult:
     models: Sequence[ModelRow]
     exports: Sequence[ExportRow]
     out_uri: str
-    calibration: CalibrationRow | None = None
+    calibration_fingerprint: str | None = None
+    mismatch: Mapping[str, float] | None = None
     damage: Sequence[str] = ()
 
 

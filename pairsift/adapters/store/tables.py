@@ -99,9 +99,13 @@ decision_set = Table(
     Column("id", Integer, primary_key=True),
     Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
     Column("policy_id", ForeignKey("policy.id"), nullable=False),
-    Column("calibration_rule", Text, nullable=False),
+    # The fingerprint of the calibration, UNCALIBRATED without one; in older versions the rule of partitions' own.
+    Column("calibration", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    UniqueConstraint("dataset_id", "policy_id", "calibration_rule"),
+    # Named as it was made: SQLite can rename the column, but the constraint only by copying the table.
+    UniqueConstraint(
+        "dataset_id", "policy_id", "calibration", name="uq_decision_set_dataset_id_policy_id_calibration_rule"
+    ),
 )
 
 calibration = Table(
@@ -110,6 +114,19 @@ calibration = Table(
     Column("fingerprint", Text, primary_key=True),
     Column("score_fingerprint", Text, nullable=False),
     Column("summary", JSON, nullable=False),
+    # Of the file under calibrations/; the calibrations of older versions were a partition's own and had none.
+    Column("sha256", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# The calibrations that a data set has had under an encoder; the one with the highest number is used.
+dataset_calibration = Table(
+    "dataset_calibration",
+    metadata,
+    Column("dataset_id", ForeignKey("dataset.id"), primary_key=True),
+    Column("score_fingerprint", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("calibration_fingerprint", ForeignKey("calibration.fingerprint"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -155,6 +172,8 @@ attempt = Table(
     Column("n_dropped", Integer),
     Column("n_quarantined", Integer),
     Column("damage", JSON),
+    # {share, low, high, tested}: how many of its pairs are mismatched, by estimate; none without a calibration.
+    Column("mismatch", JSON(none_as_null=True)),
     Column("error", Text),
     UniqueConstraint("partition_id", "number"),
 )

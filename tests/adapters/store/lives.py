@@ -12,6 +12,7 @@ from pairsift.adapters.store.protocol import commit_attempt, ledgered_chunks, re
 from pairsift.adapters.store.registry import (
     activate_decision_set,
     open_decision_set,
+    register_calibration,
     register_dataset,
     register_partitions,
     register_policy,
@@ -109,7 +110,8 @@ def result(decision_set_id: int, dropped: int = 0, tick: Callable[[], None] = la
         models=(ModelRow("sentence encoder", "model-2"), ModelRow("classifier", "model-1", {"top_overlap": 0.98})),
         exports=export_rows(f"export-{dropped}"),
         out_uri=OUT,
-        calibration=CalibrationRow("calibration-1", "score-1", {"pairs": 6}),
+        calibration_fingerprint="calibration-1",
+        mismatch={"share": 0.2, "low": 0.1, "high": 0.3, "tested": 5},
         damage=("shard-0.tar: 1 member unreadable at 4096",),
     )
 
@@ -136,6 +138,8 @@ class Prepared:
 def prepare(engine: Engine, dataset_name: str = "cats", policy: str = "default") -> Prepared:
     dataset_id = register_dataset(engine, dataset_name)
     (registered,) = register_partitions(engine, dataset_id, [SPEC])
+    calibration = CalibrationRow("calibration-1", "score-1", {"pairs": 6}, "ef" * 32)
+    register_calibration(engine, dataset_id, calibration)
     policy_id = register_policy(engine, policy, "1", f"sha-of-{policy}", f"name: {policy}")
     return Prepared(dataset_id, registered.id, open_decision_set(engine, dataset_id, policy_id, "own-1000"))
 
