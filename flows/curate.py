@@ -52,11 +52,11 @@ async def curate(request: RunRequest) -> State[Any]:
 
 
 async def calibrate(plan: RunPlan, pool: WorkPool | None) -> str | None:
-    """Give the data set's calibration; if it has none yet, measure pilots until one can be made of them.
+    """Give the calibration to go by; if one is needed and there is none yet, measure pilots and make one of them.
 
     A pilot that fails leaves it to the next one: its own run will say why.
     """
-    if plan.job.calibration is not None or not plan.chosen:
+    if not plan.pilots or not plan.chosen:
         return plan.job.calibration
     for job in pilot_jobs(plan):
         outcome = await (curate_in_process(job) if pool is None else pilot_on_worker(job, pool))

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.futures import PrefectFuture, wait
+from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from pairsift.config import PartitionJob
@@ -26,9 +27,15 @@ Submitted = tuple[PrefectFuture[Any], PrefectFuture[Any]]
 """A chunk under way: its preprocessing and its scoring."""
 
 
+def name_partition() -> str:
+    """Name a run by its data set and partition; a pilot is told from the partition's own run."""
+    job = PartitionJob.model_validate(flow_run.parameters["job"])
+    return f"{job.dataset}/{job.key}{' (pilot)' * job.pilot}"
+
+
 @flow(
     name="curate-partition",
-    flow_run_name="{job.dataset}/{job.key}",
+    flow_run_name=name_partition,
     task_runner=ThreadPoolTaskRunner(max_workers=LANES),  # type: ignore[arg-type] # generic in its future
     persist_result=False,
 )

@@ -89,7 +89,7 @@ async def start(job: PartitionJob, deployment: UUID, number: int) -> FlowRun:
     return await arun_deployment(
         deployment,
         parameters={"job": job.model_dump(mode="json")},
-        flow_run_name=f"{job.dataset}/{job.key}",
+        flow_run_name=f"{job.dataset}/{job.key}{' (pilot)' * job.pilot}",
         idempotency_key=f"{job.run_id}:{job.partition_id}:{number}{':pilot' * job.pilot}",
         timeout=0,
     )

@@ -63,7 +63,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
     specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
     rows = register_partitions(store(), dataset_id, specs)
-    calibration = current_calibration(store(), dataset_id, job.score_fingerprint)
+    known = current_calibration(store(), dataset_id, job.score_fingerprint) if policy.needs_calibration else None
     return RunPlan(
         run_id=job.run_id,
         request=request,
@@ -72,8 +72,8 @@ def plan_run(request: RunRequest) -> RunPlan:
         out=job.out,
         source=source.why,
         started=started,
-        job=job.model_copy(update={"dataset_id": dataset_id, "calibration": calibration}),
-        pilots=planned(pilots(rows)),
+        job=job.model_copy(update={"dataset_id": dataset_id, "calibration": known}),
+        pilots=planned(pilots(rows) if policy.needs_calibration and known is None else []),
         chosen=planned(choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})),
         day=request.day.isoformat() if request.day else None,
         missing_days=() if is_narrowed(request) else tuple(day.isoformat() for day in source.missing_days),

@@ -91,7 +91,7 @@ class RunPlan:
     """What a run will do: a job for every partition that needs work, and which others it covers.
 
     `job` is the same for all of them; it says how they are calibrated once `jobs` and `skipped` are known. `pilots` are
-    the partitions, in order, of which a calibration is made if the data set has none.
+    the partitions, in order, of which a calibration is made; none where the policy needs none or the data set has one.
     `source` says what was found there and how it is read. `day` is the run's own day and `missing_days` are those of
     its days whose files have not all arrived, for a source with a date; a run of chosen partitions waits for none.
     `request` has that day filled in, and `policy` is the policy's name and version.

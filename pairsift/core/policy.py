@@ -215,3 +215,8 @@ class Policy(PolicyModel):
         """The signals it goes by."""
         conditions = [condition for rule in self.rules for condition in (rule, *rule.unless)]
         return frozenset({self.select.signal, *(condition.signal for condition in conditions)})
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether it goes by z or p, so that the data set must have a calibration; without, none is looked at."""
+        return isinstance(self.select, Fdr)

@@ -1,21 +1,30 @@
-"""Policies for shards so small that false discoveries cannot be told: one rule, and a fixed cut."""
+"""Policies for small shards: one rule, and a fixed cut, or the false discovery rate, which needs a calibration."""
 
 from pathlib import Path
 
 POLICY = """
-name: fixed-cut
+name: {name}
 version: {version}
-description: Drops blurred pictures, then what is below a fixed alignment.
+description: Drops blurred pictures, then what the selection leaves out.
 cleaner: default
 rules:
   - {{signal: image.sharpness, lt: 20, reason: blurry}}
 duplicates: drop
-select: {{method: absolute, signal: pair.alignment, ge: {cut}, unmeasurable: quarantine}}
+select: {select}
 """
 
 
 def fixed_cut(folder: Path, cut: float = -1.0, version: int = 1) -> Path:
     """Write a policy that keeps what passes its rule and has an alignment of at least `cut`."""
-    path = folder / f"fixed-cut-{version}.yaml"
-    path.write_text(POLICY.format(version=version, cut=cut))
+    select = f"{{method: absolute, signal: pair.alignment, ge: {cut}, unmeasurable: quarantine}}"
+    return _write(folder / f"fixed-cut-{version}.yaml", version=version, select=select)
+
+
+def by_fdr(folder: Path) -> Path:
+    """Write the same with the false discovery rate as its selection."""
+    return _write(folder / "by-fdr.yaml", name="by-fdr", version=1, select="{method: fdr, alpha: 0.2}")
+
+
+def _write(path: Path, name: str = "fixed-cut", **content: object) -> Path:
+    path.write_text(POLICY.format(name=name, **content))
     return path

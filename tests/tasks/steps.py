@@ -7,7 +7,8 @@ from typing import Any
 from pairsift.adapters.scratch import scratch_folder
 from pairsift.adapters.store.rows import Claim
 from pairsift.config import PartitionJob, RunConfig, RunRequest
-from tasks.attempt import claim_partition
+from tasks.attempt import claim_partition, unclaimed
+from tasks.calibrate import draw_candidates
 from tasks.export import commit_partition, export_partition
 from tasks.ingest import ingest_partition
 from tasks.plan import pin_calibration, plan_run
@@ -21,13 +22,23 @@ from tasks.workplace import scratch
 CHUNK_PAIRS = 4
 
 
-def plan_of(source: Path, run_id: str = "run-1", **config: Any) -> RunPlan:
-    """Plan a run over a source; jobs bear `run_id`, as no flow is at work."""
+def unpinned(source: Path, run_id: str = "run-1", **config: Any) -> RunPlan:
+    """Plan a run over a source up to its calibration; its jobs bear `run_id`, as no flow is at work."""
     request = RunRequest(source=str(source), config=RunConfig(**{"chunk_pairs": CHUNK_PAIRS, **config}))
     plan = plan_run.fn(request)
-    plan = pin_calibration.fn(plan, plan.job.calibration)
-    jobs = tuple(job.model_copy(update={"run_id": run_id}) for job in plan.jobs)
-    return replace(plan, run_id=run_id, jobs=jobs)
+    return replace(plan, run_id=run_id, job=plan.job.model_copy(update={"run_id": run_id}))
+
+
+def plan_of(source: Path, run_id: str = "run-1", **config: Any) -> RunPlan:
+    """Plan a run over a source, with the calibration that its data set has, if any."""
+    plan = unpinned(source, run_id, **config)
+    return pin_calibration.fn(plan, plan.job.calibration)
+
+
+def drawn(job: PartitionJob) -> PartitionOutcome:
+    """Measure a pilot and draw its candidates."""
+    with unclaimed(job) as pilot:
+        return draw_candidates.fn(job, measured(job, pilot.folder, None))
 
 
 def planned(source: Path, run_id: str = "run-1", **config: Any) -> PartitionJob:
@@ -50,7 +61,12 @@ def folder_of(claim: Claim) -> str:
 
 def scored(job: PartitionJob, claim: Claim) -> IngestedPartition:
     """Ingest, and score every chunk that is not in the ledger."""
-    ingested = recall_pairs.fn(job, ingest_partition.fn(job, folder_of(claim)))
+    return measured(job, folder_of(claim), claim)
+
+
+def measured(job: PartitionJob, folder: str, claim: Claim | None) -> IngestedPartition:
+    """Do as `scored`, in any folder, with a claim or without one."""
+    ingested = recall_pairs.fn(job, ingest_partition.fn(job, folder))
     for chunk in ingested.chunks:
         if not chunk.ledgered:
             score_chunk.fn(job, claim, preprocess_chunk.fn(job, ingested, chunk))

@@ -15,11 +15,9 @@ from pairsift.adapters.store.rows import AttemptKind, Claim
 from pairsift.adapters.store.tables import decision, pair, score
 from pairsift.config import PartitionJob
 from pairsift.errors import ConservationError
-from tasks import workplace
 from tasks.export import commit_partition, export_again, export_partition
 from tasks.threshold import threshold_partition
-from tests.tasks.policy_files import fixed_cut
-from tests.tasks.shards import GOOD, cut, pairs_of, write_shard
+from tests.tasks.shards import GOOD, pairs_of, write_shard
 from tests.tasks.steps import claimed, committed, plan_of, planned, scored
 
 
@@ -126,21 +124,3 @@ def test_the_manifest_counts_what_the_lineage_counts(job: PartitionJob, claim: C
     kept = {file.name: file.rows for file in active_exports(store, job.dataset, job.out)}["embeddings"]
     with store.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM pair_lineage WHERE kept = 1")) == kept
-
-
-def test_the_same_reference_pairs_under_other_scores_are_another_calibration(tmp_path: Path):
-    shard, policy = cut(tmp_path / "source" / "a.tar", range(24)), str(fixed_cut(tmp_path))
-    for run, enhance in (("run-1", {}), ("run-2", {"unsharp": True})):
-        job = planned(shard, run, policy=policy, preprocess={"enhance": enhance})
-        committed(job, claimed(job))
-
-    with workplace.store().connect() as connection:
-        made_under = connection.execute(
-            text(
-                "SELECT a.score_fingerprint, c.score_fingerprint FROM attempt a JOIN calibration c "
-                "ON c.fingerprint = a.calibration_fingerprint"
-            )
-        ).all()
-
-    assert len({scored for scored, _ in made_under}) == 2
-    assert all(scored == calibrated for scored, calibrated in made_under)
