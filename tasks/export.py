@@ -56,7 +56,7 @@ def commit_partition(
     """Commit pairs, scores, decisions and files in one transaction."""
     made = read_decided(Path(decided.decided))
     files = partition_files(ingested)
-    counts = count_verdicts(made.decisions)
+    counts = count_verdicts(made.decisions.verdicts)
     result = AttemptResult(
         decision_set_id=job.decision_set_id,
         pairs=pair_rows(files.measured(embeddings=False)),

@@ -11,38 +11,34 @@ from pairsift.adapters.results import PartitionFiles, count_verdicts, measured_p
 from pairsift.adapters.scratch import write_decided
 from pairsift.config import PartitionJob
 from pairsift.core.calibration import Calibration, calibrate
-from pairsift.core.deciding import PartitionDecision, calibratable, decide, judge_alone
-from pairsift.core.mismatch import estimate_mismatch
+from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition
+from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
 from tasks.references import DecidedPartition, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage
-
-BOOTSTRAP_SEED = 0
 
 
 @task(task_run_name="threshold {job.key}", **STAGE)
 def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> DecidedPartition:
     """Decide a partition's pairs; the decisions go to local scratch."""
     files = PartitionFiles(storage(), Path(ingested.pair_list), ingested.fingerprints)
-    decided = decide_partition(job, files)
+    made = decided(job, files)
     reference = DecidedPartition(str(Path(ingested.scratch) / "decided.json"))
-    write_decided(Path(reference.decided), decided)
-    counts = count_verdicts(decided.decisions)
+    write_decided(Path(reference.decided), made)
+    counts = count_verdicts(made.decisions.verdicts)
     told = (counts.kept, counts.dropped, counts.quarantined)
     get_run_logger().info("%s: %d kept, %d dropped, %d quarantined", job.key, *told)
     return reference
 
 
-def decide_partition(job: PartitionJob, files: PartitionFiles) -> PartitionDecision:
+def decided(job: PartitionJob, files: PartitionFiles) -> PartitionDecision:
     """Calibrate and decide, and estimate how many of the survivors of rules and copies are mismatched."""
     measured = measured_pairs(files.measured())
     policy = Policy.model_validate_json(job.policy)
     eligible = calibratable(measured.table.columns, measured.embedded)
     calibrated = calibrate(pinned_calibration(job), measured.embedded, eligible)
-    survivors = judge_alone(measured.table, policy).kept
-    mismatch = estimate_mismatch(calibrated.p[survivors], np.random.default_rng(BOOTSTRAP_SEED))
-    return PartitionDecision(decide(measured.table, policy, calibrated), mismatch)
+    return decide_partition(measured.table, policy, calibrated, np.random.default_rng(BOOTSTRAP_SEED))
 
 
 def pinned_calibration(job: PartitionJob) -> Calibration | None:

@@ -13,16 +13,19 @@ from pairsift.adapters.chunks import ChunkData, chunk_uri, read_chunk
 from pairsift.adapters.exports import ExportBatch
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.store.rows import Counts
+from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.calibration import EmbeddedPairs
 from pairsift.core.captions import display_text
 from pairsift.core.columns import Columns, to_columns
-from pairsift.core.deciding import Decision, Decisions, PairTable
-from pairsift.core.judgements import DROP, KEEP, QUARANTINE
+from pairsift.core.deciding import ROWS_AT_ONCE, Decision, Decisions, PairTable
+from pairsift.core.judgements import DROP, KEEP, QUARANTINE, REASONS, VERDICTS, Codes
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
+_VERDICT_NAMES = np.array([str(verdict) for verdict in VERDICTS], dtype=np.object_)
+_REASON_NAMES = np.array([None if reason is None else str(reason) for reason in REASONS], dtype=np.object_)
 Measured = tuple[list[IngestedPair], ChunkData]
 
 
@@ -121,11 +124,26 @@ def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iter
             yield (pair.ordinal, *values, dict(reasons), {}, next(attempts))
 
 
-def decision_rows(decisions: Iterable[Decision]) -> Iterator[Row]:
+def decision_rows(decisions: Decisions) -> Iterator[Row]:
     """Make the rows of the table `decision`, in the order of DECISION_COLUMNS."""
-    for ordinal, made in enumerate(decisions):
-        calibrated = (made.alignment_z, made.alignment_p, made.alignment_q)
-        yield (ordinal, *calibrated, made.verdict, made.reason, made.rank, made.multiplicity)
+    for start in range(0, len(decisions), ROWS_AT_ONCE):
+        block = decisions.take(slice(start, start + ROWS_AT_ONCE))
+        yield from zip(
+            range(start, start + len(block)),
+            *(_or_none(values, np.isnan(values)) for values in (block.z, block.p, block.q)),
+            _VERDICT_NAMES[block.verdicts].tolist(),
+            _REASON_NAMES[block.reasons].tolist(),
+            _or_none(block.rank, block.rank == 0),
+            block.multiplicity.tolist(),
+            strict=True,
+        )
+
+
+def _or_none(values: Floats | Integers, absent: Flags) -> list[float | int | None]:
+    """Turn numbers into Python's own, None where they are absent."""
+    numbers = values.astype(np.object_)
+    numbers[absent] = None
+    return numbers.tolist()
 
 
 def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
@@ -150,7 +168,7 @@ def stored_pair(row: Mapping[str, Any]) -> IngestedPair:
     )
 
 
-def count_verdicts(decisions: Decisions) -> Counts:
-    """Count the pairs by verdict."""
-    by_verdict = (int(np.count_nonzero(decisions.verdicts == code)) for code in (KEEP, DROP, QUARANTINE))
-    return Counts(len(decisions), *by_verdict)
+def count_verdicts(verdicts: Codes) -> Counts:
+    """Count pairs by the codes of their verdicts."""
+    by_verdict = (int(np.count_nonzero(verdicts == code)) for code in (KEEP, DROP, QUARANTINE))
+    return Counts(len(verdicts), *by_verdict)

@@ -21,7 +21,7 @@ from pairsift.core.judgements import (
     overrule,
     reason_code,
 )
-from pairsift.core.mismatch import Mismatch
+from pairsift.core.mismatch import Mismatch, estimate_mismatch
 from pairsift.core.policy import ALIGNMENT, Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.core.rules import explain_first_failure, first_failures
@@ -130,7 +130,20 @@ def decide(table: PairTable, policy: Policy, calibrated: Calibrated) -> Decision
     `fdr` quarantines survivors without a p-value as SIGNAL_UNMEASURABLE, whatever its `unmeasurable` says.
     ConfigError if the policy asks for a signal that the table has not got.
     """
+    return _select(judge_alone(table, policy), table, policy, calibrated)
+
+
+def decide_partition(
+    table: PairTable, policy: Policy, calibrated: Calibrated, generator: np.random.Generator
+) -> PartitionDecision:
+    """Decide as `decide`, and estimate how many of the survivors of rules and copies are mismatched."""
     judged = judge_alone(table, policy)
+    mismatch = estimate_mismatch(calibrated.p[judged.kept], generator)
+    return PartitionDecision(_select(judged, table, policy, calibrated), mismatch)
+
+
+def _select(judged: Judgements, table: PairTable, policy: Policy, calibrated: Calibrated) -> Decisions:
+    """Select among the pairs that are still kept."""
     survivors = judged.kept
     selection = select_pairs(policy.select, table.columns, survivors, calibrated)
     judged = overrule(judged, survivors, selection.judged)

@@ -183,11 +183,12 @@ class AttemptResult:
 
 @dataclass(frozen=True, slots=True)
 class AttemptAccount:
-    """What a committed attempt says it holds, beside what is found."""
+    """What a committed attempt says it holds, beside what is found; `decision_set_id` None if it was never decided."""
 
     dataset: str
     partition: str
     attempt: int
+    decision_set_id: int | None
     said: Counts
     found: Counts
     pair_rows: int

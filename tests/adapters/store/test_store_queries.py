@@ -69,16 +69,15 @@ def test_kept_pairs_point_to_their_rows_of_the_embeddings(cats: Engine):
 
 def test_the_lineage_shows_the_verdicts_committed_until_the_active_set_has_its_own(engine: Engine):
     first = prepare(engine, policy="first")
-    commit_attempt(engine, claim(engine, first.partition_id), result(first.decision_set_id))
+    held = claim(engine, first.partition_id)
+    commit_attempt(engine, held, result(first.decision_set_id))
     second = prepare(engine, policy="second")
     policies = select(pair_lineage.c.policy).distinct()
     activate_decision_set(engine, first.dataset_id, second.decision_set_id)
     with engine.connect() as connection:
         before = connection.scalars(policies).all()
-    copied = select(decision.c.attempt_id, text(str(second.decision_set_id)), decision.c.ordinal, decision.c.verdict)
-    with engine.begin() as connection:
-        names = ["attempt_id", "decision_set_id", "ordinal", "verdict"]
-        connection.execute(decision.insert().from_select(names, copied))
+    decide_again(engine, held.attempt_id, second.decision_set_id, decision_rows(dropped=2), Counts(6, 4, 1, 1))
+    activate_decision_set(engine, first.dataset_id, second.decision_set_id)
 
     with engine.connect() as connection:
         after = connection.scalars(policies).all()

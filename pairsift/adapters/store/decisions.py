@@ -1,0 +1,196 @@
+"""Deciding committed attempts again: what they hold, the verdicts under each decision set, and appending others."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, Row, Select, String, Text, and_, case, cast, func, literal, or_, select
+
+from pairsift.adapters.store.batches import in_batches
+from pairsift.adapters.store.bulk import fetch_rows
+from pairsift.adapters.store.engine import writing
+from pairsift.adapters.store.protocol import append_decisions, enter_decided, verdict_counts
+from pairsift.adapters.store.rows import Counts
+from pairsift.adapters.store.tables import (
+    attempt,
+    dataset,
+    decided_attempt,
+    decision,
+    decision_set,
+    pair,
+    partition,
+    policy,
+    score,
+)
+from pairsift.core.policy import nearest
+from pairsift.core.records import Reason, Verdict
+from pairsift.errors import ConfigError, ConservationError
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedPartition:
+    """A partition's committed attempt; `policy_text` is of the policy that it was committed with."""
+
+    id: int
+    key: str
+    attempt_id: int
+    number: int
+    pairs: int
+    chunks: tuple[str, ...]
+    score_fingerprint: str
+    shown_decision_set_id: int
+    policy_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionSetRow:
+    """A decision set of a data set, with its policy; `calibration` is UNCALIBRATED without one."""
+
+    id: int
+    policy: str
+    version: str
+    policy_sha256: str
+    policy_text: str
+    calibration: str
+    active: bool
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        return f"{self.id} ({self.policy}@{self.version})"
+
+
+def find_dataset(engine: Engine, name: str) -> int:
+    """Give a data set's id; ConfigError with the nearest name if there is none."""
+    with engine.connect() as connection:
+        known = dict(connection.execute(select(dataset.c.name, dataset.c.id)).tuples().all())
+    if name not in known:
+        hint = nearest(name, known) if known else "nothing has been curated yet: pairsift run SOURCE"
+        raise ConfigError(f"there is no data set {name!r}; {hint}")
+    return known[name]
+
+
+def committed_partitions(engine: Engine, dataset_id: int) -> list[CommittedPartition]:
+    """List, by key, the partitions that have a committed attempt."""
+    query = (
+        select(
+            partition.c.id,
+            partition.c.key,
+            attempt.c.id.label("attempt_id"),
+            attempt.c.number,
+            attempt.c.n_read.label("pairs"),
+            attempt.c.chunks,
+            attempt.c.score_fingerprint,
+            partition.c.shown_decision_set_id,
+            policy.c.text.label("policy_text"),
+        )
+        .select_from(partition)
+        .join(attempt, attempt.c.id == partition.c.committed_attempt_id)
+        .join(decision_set, decision_set.c.id == attempt.c.decision_set_id)
+        .join(policy, policy.c.id == decision_set.c.policy_id)
+        .where(partition.c.dataset_id == dataset_id)
+        .order_by(partition.c.key)
+    )
+    with engine.connect() as connection:
+        rows = [row._asdict() for row in connection.execute(query)]
+    return [CommittedPartition(**{**row, "chunks": tuple(row["chunks"])}) for row in rows]
+
+
+def decision_sets(engine: Engine, dataset_id: int) -> list[DecisionSetRow]:
+    """List a data set's decision sets, the oldest first."""
+    query = (
+        select(
+            decision_set.c.id,
+            policy.c.name,
+            policy.c.version,
+            policy.c.sha256,
+            policy.c.text,
+            decision_set.c.calibration,
+            func.coalesce(dataset.c.active_decision_set_id == decision_set.c.id, False),  # noqa: FBT003 - SQL
+        )
+        .join(policy, policy.c.id == decision_set.c.policy_id)
+        .join(dataset, dataset.c.id == decision_set.c.dataset_id)
+        .where(decision_set.c.dataset_id == dataset_id)
+        .order_by(decision_set.c.id)
+    )
+    with engine.connect() as connection:
+        return [DecisionSetRow(*row) for row in connection.execute(query)]
+
+
+def sets_deciding(engine: Engine, attempt_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Name for each of some attempts the decision sets that it is decided under, the oldest first."""
+    found: dict[int, list[int]] = {attempt_id: [] for attempt_id in attempt_ids}
+    query = select(decided_attempt.c.attempt_id, decided_attempt.c.decision_set_id)
+    with engine.connect() as connection:
+        for ids in in_batches(attempt_ids):
+            here = query.where(decided_attempt.c.attempt_id.in_(ids)).order_by(decided_attempt.c.decision_set_id)
+            for attempt_id, decision_set_id in connection.execute(here):
+                found[attempt_id].append(decision_set_id)
+    return found
+
+
+def score_columns(engine: Engine, attempt_id: int, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Read some columns of an attempt's scores, by ordinal."""
+    query = select(*(score.c[name] for name in columns))
+    return _fetch(engine, query.where(score.c.attempt_id == attempt_id).order_by(score.c.ordinal))
+
+
+def unmeasurable_scores(engine: Engine, attempt_id: int) -> list[tuple[int, str]]:
+    """Read why values are absent, as JSON, with the ordinals of the pairs of which there is something to say."""
+    why = cast(score.c.unmeasurable, Text)
+    query = select(score.c.ordinal, why).where(score.c.attempt_id == attempt_id, why != "{}")
+    return _fetch(engine, query)
+
+
+def pair_columns(engine: Engine, attempt_id: int, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Read some columns of an attempt's pairs, by ordinal."""
+    query = select(*(pair.c[name] for name in columns))
+    return _fetch(engine, query.where(pair.c.attempt_id == attempt_id).order_by(pair.c.ordinal))
+
+
+def decision_columns(
+    engine: Engine, attempt_id: int, decision_set_id: int, columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Read some columns of an attempt's decisions under a decision set, by ordinal."""
+    here = (decision.c.attempt_id == attempt_id, decision.c.decision_set_id == decision_set_id)
+    return _fetch(engine, select(*(decision.c[name] for name in columns)).where(*here).order_by(decision.c.ordinal))
+
+
+def _fetch(engine: Engine, query: Select[Any]) -> list[tuple[Any, ...]]:
+    with engine.connect() as connection:
+        return fetch_rows(connection, query)
+
+
+def decide_attempt(
+    engine: Engine,
+    attempt_id: int,
+    decision_set_id: int,
+    rows: Iterable[tuple[object, ...]],
+    counts: Counts,
+    mismatch: Mapping[str, float] | None,
+) -> bool:
+    """Append a committed attempt's decisions under another decision set, all or nothing; False if they are there.
+
+    Two at once never double a row: the second waits for the first, and finds them there. ConservationError if they
+    are not exactly as counted. The rows are for an attempt, which never changes: if its partition has been committed
+    again meanwhile they do no harm.
+    """
+    with writing(engine) as connection:
+        if not enter_decided(connection, attempt_id, decision_set_id, counts, mismatch):
+            return False
+        append_decisions(connection, attempt_id, decision_set_id, rows)
+        found = verdict_counts(connection, attempt_id, decision_set_id)
+        if found != counts or not counts.conserved:
+            raise ConservationError(
+                f"attempt {attempt_id}: {counts} were to be decided, but {found} are: a bug, report it"
+            )
+    return True
+
+
+def keys_of(engine: Engine, pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:
+    """Give the keys of some pairs, named by attempt and ordinal."""
+    query = select(pair.c.key)
+    with engine.connect() as connection:
+        return {
+            place: connection.execute(query.filter_by(attempt_id=place[0], ordinal=place[1])).scalar_one()
+            for place in pairs
+        }
