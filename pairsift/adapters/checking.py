@@ -30,7 +30,7 @@ class CheckResult:
 
 
 def check(engine: Engine, storage: Path, *, repair: bool) -> CheckResult:
-    """Check every committed attempt's conservation under every decision set, every promised file's sha256, and every manifest.
+    """Check conservation under every decision set, every promised file's sha256, and every manifest.
 
     `repair` rebuilds manifests that differ from the store; nothing else is ever changed.
     """

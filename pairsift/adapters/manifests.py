@@ -15,6 +15,11 @@ def rebuild_manifest(engine: Engine, dataset: str, out: str) -> Path:
         return write_manifest(out, dataset, active_exports(engine, dataset, out))
 
 
-def rebuild_manifests(engine: Engine, dataset: str) -> list[Path]:
-    """Write the manifest anew at every output of a data set, after another decision set became active."""
-    return [rebuild_manifest(engine, dataset, out) for name, out in export_places(engine) if name == dataset]
+def rebuild_manifests(engine: Engine, dataset: str, *outs: str) -> None:
+    """Write the manifests anew at some outputs, and at all others that a data set has files at.
+
+    Another decision set may have become active, and they list what is shown.
+    """
+    places = {out for name, out in export_places(engine) if name == dataset}
+    for out in sorted(places.union(outs)):
+        rebuild_manifest(engine, dataset, out)

@@ -19,6 +19,7 @@ from pairsift.adapters.store.decisions import (
     decide_attempt,
     decision_sets,
     find_dataset,
+    newest_scores,
     sets_deciding,
 )
 from pairsift.adapters.store.registry import (
@@ -29,6 +30,7 @@ from pairsift.adapters.store.registry import (
     open_decision_set,
     register_policy,
 )
+from pairsift.adapters.store.rows import DecidedRow
 from pairsift.adapters.stored import Decided, calibrated_anew, stored_decided, stored_table
 from pairsift.core.calibration import UNCALIBRATED, Calibrated, Calibration
 from pairsift.core.columns import Columns
@@ -114,15 +116,15 @@ def choose_partitions(parts: Sequence[CommittedPartition], keys: Sequence[str]) 
     return [by_key[key] for key in sorted(set(keys) or by_key)]
 
 
-def newest_scores(parts: Sequence[CommittedPartition]) -> str:
-    """Tell how the data set is scored now: as the attempt committed last was."""
-    return max(parts, key=lambda part: part.attempt_id).score_fingerprint
-
-
 def _plan(engine: Engine, storage: Path, again: Again, dataset_id: int, scored: str) -> "_Work":
     """Find the decision set, making it known unless nothing is to be written."""
     policy = again.policy
-    calibration = current_calibration(engine, dataset_id, scored)
+    calibration = current_calibration(engine, dataset_id, scored) if policy.needs_calibration else None
+    if policy.needs_calibration and calibration is None:
+        raise ConfigError(
+            f"policy {policy.name!r} goes by a calibration, and the data set has none: `pairsift calibrate "
+            f"{again.dataset}` makes one"
+        )
     named = (policy.name, str(policy.version), policy.sha256)
     policy_id = known_policy(engine, *named)
     decision_set_id = None
@@ -144,8 +146,8 @@ def _require_scores(policy: Policy, chosen: Sequence[CommittedPartition], todo: 
         cleaner = Policy.model_validate_json(text).cleaner
         if cleaner != policy.cleaner:
             raise ConfigError(
-                f"policy {policy.name!r} has captions cleaned by {policy.cleaner}, and the stored scores are of captions "
-                f"cleaned by {cleaner}: run the source with --policy {policy.name}"
+                f"policy {policy.name!r} has captions cleaned by {policy.cleaner}, and what is stored was scored with "
+                f"captions cleaned by {cleaner}: run the source with --policy {policy.name}"
             )
 
 
@@ -203,8 +205,8 @@ class _Work:
         if self.decision_set_id is not None and not self.again.dry_run:
             counts = count_verdicts(made.decisions.verdicts)
             mismatch = None if made.mismatch is None else asdict(made.mismatch)
-            rows = decision_rows(made.decisions)
-            decide_attempt(self.engine, part.attempt_id, self.decision_set_id, rows, counts, mismatch)
+            row = DecidedRow(part.attempt_id, self.decision_set_id, counts, mismatch)
+            decide_attempt(self.engine, row, decision_rows(made.decisions))
         return Judgements(made.decisions.verdicts, made.decisions.reasons)
 
     def _made(self, part: CommittedPartition, sets: Sequence[int], shown: Decided) -> PartitionDecision:
@@ -245,6 +247,6 @@ def require_measured(policy: Policy, table: PairTable, key: str) -> None:
         absent = np.isnan(table.columns.numbers(signal)) & (table.columns.why_absent(signal) == 0)
         if table.columns.count > 0 and bool(absent.all()):
             raise ConfigError(
-                f"policy {policy.name!r} goes by {signal}, which was not measured in partition {key}: set score.baseline "
-                "to on and run the source again"
+                f"policy {policy.name!r} goes by {signal}, which was not measured in partition {key}: set "
+                "score.baseline to on and run the source again"
             )

@@ -141,9 +141,10 @@ def decision_rows(decisions: Decisions) -> Iterator[Row]:
 
 def _or_none(values: Floats | Integers, absent: Flags) -> list[float | int | None]:
     """Turn numbers into Python's own, None where they are absent."""
-    numbers = values.astype(np.object_)
-    numbers[absent] = None
-    return numbers.tolist()
+    objects = values.astype(np.object_)
+    objects[absent] = None
+    numbers: list[float | int | None] = objects.tolist()
+    return numbers
 
 
 def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:

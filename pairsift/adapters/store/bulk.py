@@ -60,7 +60,7 @@ def storable_text(value: str | bytes) -> str:
 
 
 def _storable_rows(table: Table, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> Iterator[Row]:
-    """Check rows and make their texts storable, a block of them at a time: column by column that is three times faster."""
+    """Check rows and make their texts storable, a block at a time: column by column is three times faster."""
     remaining = iter(rows)
     while block := list(islice(remaining, BLOCK_ROWS)):
         by_column = list(zip(*block, strict=True))

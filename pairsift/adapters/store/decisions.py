@@ -1,22 +1,24 @@
 """Deciding committed attempts again: what they hold, the verdicts under each decision set, and appending others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, String, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import Engine, Select, Text, and_, cast, func, or_, select
 
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.bulk import fetch_rows
 from pairsift.adapters.store.engine import writing
-from pairsift.adapters.store.protocol import append_decisions, enter_decided, verdict_counts
-from pairsift.adapters.store.rows import Counts
+from pairsift.adapters.store.protocol import append_decisions, enter_decided, replace_exports, verdict_counts
+from pairsift.adapters.store.rows import DecidedRow, ExportRow
 from pairsift.adapters.store.tables import (
     attempt,
+    attempt_model,
     dataset,
     decided_attempt,
     decision,
     decision_set,
+    model,
     pair,
     partition,
     policy,
@@ -25,6 +27,11 @@ from pairsift.adapters.store.tables import (
 from pairsift.core.policy import nearest
 from pairsift.core.records import Reason, Verdict
 from pairsift.errors import ConfigError, ConservationError
+
+SELECTED_OUT = (Reason.BELOW_CUT, Reason.LIKELY_MISMATCHED)
+"""Reasons of those that passed rules and copies, and were left out by the selection."""
+
+ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class DecisionSetRow:
 def find_dataset(engine: Engine, name: str) -> int:
     """Give a data set's id; ConfigError with the nearest name if there is none."""
     with engine.connect() as connection:
-        known = dict(connection.execute(select(dataset.c.name, dataset.c.id)).tuples().all())
+        known: dict[str, int] = dict(connection.execute(select(dataset.c.name, dataset.c.id)).tuples().all())
     if name not in known:
         hint = nearest(name, known) if known else "nothing has been curated yet: pairsift run SOURCE"
         raise ConfigError(f"there is no data set {name!r}; {hint}")
@@ -95,6 +102,13 @@ def committed_partitions(engine: Engine, dataset_id: int) -> list[CommittedParti
     return [CommittedPartition(**{**row, "chunks": tuple(row["chunks"])}) for row in rows]
 
 
+def newest_scores(parts: Sequence[CommittedPartition]) -> str:
+    """Tell how a data set is scored now: as the attempt that was begun last is. ConfigError where none is committed."""
+    if not parts:
+        raise ConfigError("no partition of this data set is committed yet: `pairsift status` shows how far they are")
+    return max(parts, key=lambda part: part.attempt_id).score_fingerprint
+
+
 def decision_sets(engine: Engine, dataset_id: int) -> list[DecisionSetRow]:
     """List a data set's decision sets, the oldest first."""
     query = (
@@ -105,7 +119,7 @@ def decision_sets(engine: Engine, dataset_id: int) -> list[DecisionSetRow]:
             policy.c.sha256,
             policy.c.text,
             decision_set.c.calibration,
-            func.coalesce(dataset.c.active_decision_set_id == decision_set.c.id, False),  # noqa: FBT003 - SQL
+            func.coalesce(dataset.c.active_decision_set_id == decision_set.c.id, False),
         )
         .join(policy, policy.c.id == decision_set.c.policy_id)
         .join(dataset, dataset.c.id == decision_set.c.dataset_id)
@@ -160,30 +174,79 @@ def _fetch(engine: Engine, query: Select[Any]) -> list[tuple[Any, ...]]:
         return fetch_rows(connection, query)
 
 
-def decide_attempt(
-    engine: Engine,
-    attempt_id: int,
-    decision_set_id: int,
-    rows: Iterable[tuple[object, ...]],
-    counts: Counts,
-    mismatch: Mapping[str, float] | None,
-) -> bool:
+def decide_attempt(engine: Engine, made: DecidedRow, rows: Iterable[tuple[object, ...]]) -> bool:
     """Append a committed attempt's decisions under another decision set, all or nothing; False if they are there.
 
     Two at once never double a row: the second waits for the first, and finds them there. ConservationError if they
-    are not exactly as counted. The rows are for an attempt, which never changes: if its partition has been committed
+    are not exactly as counted. The rows are of an attempt, which never changes: if its partition has been committed
     again meanwhile they do no harm.
     """
     with writing(engine) as connection:
-        if not enter_decided(connection, attempt_id, decision_set_id, counts, mismatch):
+        if not enter_decided(connection, made):
             return False
-        append_decisions(connection, attempt_id, decision_set_id, rows)
-        found = verdict_counts(connection, attempt_id, decision_set_id)
-        if found != counts or not counts.conserved:
+        append_decisions(connection, made.attempt_id, made.decision_set_id, rows)
+        found = verdict_counts(connection, made.attempt_id, made.decision_set_id)
+        if found != made.counts or not found.conserved:
             raise ConservationError(
-                f"attempt {attempt_id}: {counts} were to be decided, but {found} are: a bug, report it"
+                f"attempt {made.attempt_id}: {made.counts} were to be decided, but {found} are: a bug, report it"
             )
     return True
+
+
+def enter_export(
+    engine: Engine, part: CommittedPartition, decision_set_id: int, out_uri: str, files: Sequence[ExportRow]
+) -> bool:
+    """Enter the files written of an attempt's decisions; False if its partition was committed anew meanwhile."""
+    # The row is locked, as by every other writer of exports: two that enter the same wait for each other.
+    lock = select(partition.c.committed_attempt_id).where(partition.c.id == part.id).with_for_update(key_share=True)
+    with writing(engine) as connection:
+        if connection.scalar(lock) != part.attempt_id:
+            return False
+        replace_exports(connection, part.attempt_id, decision_set_id, out_uri, files)
+    return True
+
+
+def attempt_models(engine: Engine, attempt_id: int) -> dict[str, str]:
+    """Give the fingerprints of the models that an attempt used, by what they do."""
+    query = (
+        select(model.c.name, model.c.fingerprint)
+        .join(attempt_model, attempt_model.c.model_id == model.c.id)
+        .where(attempt_model.c.attempt_id == attempt_id)
+    )
+    with engine.connect() as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
+def smallest_survivors(engine: Engine, dataset_id: int, score_fingerprint: str, count: int) -> list[tuple[int, int]]:
+    """Name by attempt and ordinal the pairs of the `count` smallest uids that a calibration may be made of.
+
+    Those are the survivors of rules and copies by the verdicts shown, with an alignment. Of a uid that several
+    partitions have it is one of them.
+    """
+    survived = or_(decision.c.verdict == Verdict.KEEP, decision.c.reason.in_(SELECTED_OUT))
+    same_score = and_(score.c.attempt_id == pair.c.attempt_id, score.c.ordinal == pair.c.ordinal)
+    shown = and_(
+        decision.c.attempt_id == pair.c.attempt_id,
+        decision.c.decision_set_id == partition.c.shown_decision_set_id,
+        decision.c.ordinal == pair.c.ordinal,
+    )
+    query = (
+        select(pair.c.uid, pair.c.attempt_id, pair.c.ordinal)
+        .join(partition, partition.c.committed_attempt_id == pair.c.attempt_id)
+        .join(attempt, attempt.c.id == pair.c.attempt_id)
+        .join(score, same_score)
+        .join(decision, shown)
+        .where(partition.c.dataset_id == dataset_id, attempt.c.score_fingerprint == score_fingerprint)
+        .where(survived, score.c.pair_alignment.is_not(None))
+        .order_by(pair.c.uid, pair.c.attempt_id, pair.c.ordinal)
+    )
+    found: dict[str, tuple[int, int]] = {}
+    with engine.connect().execution_options(yield_per=ROWS_AT_ONCE) as connection, connection.execute(query) as rows:
+        for uid, attempt_id, ordinal in rows:
+            if len(found) == count and uid not in found:
+                break
+            found.setdefault(uid, (attempt_id, ordinal))
+    return list(found.values())
 
 
 def keys_of(engine: Engine, pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:

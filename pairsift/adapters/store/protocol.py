@@ -16,6 +16,7 @@ from pairsift.adapters.store.rows import (
     ChunkRow,
     Claim,
     Counts,
+    DecidedRow,
     ExportRow,
     ModelRow,
     PartitionStatus,
@@ -93,7 +94,8 @@ def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
             return
         _append_rows(connection, claim, result)
         _check_conservation(connection, claim, result)
-        enter_decided(connection, claim.attempt_id, result.decision_set_id, result.counts, result.mismatch)
+        decided = DecidedRow(claim.attempt_id, result.decision_set_id, result.counts, result.mismatch)
+        enter_decided(connection, decided)
         _append_models(connection, claim, result.models)
         replace_exports(connection, claim.attempt_id, result.decision_set_id, result.out_uri, result.exports)
         _close_attempt(
@@ -202,17 +204,15 @@ def append_decisions(
     insert_rows(connection, decision, columns, _number_kept((attempt_id, decision_set_id), rows))
 
 
-def enter_decided(
-    connection: Connection, attempt_id: int, decision_set_id: int, counts: Counts, mismatch: Mapping[str, float] | None
-) -> bool:
+def enter_decided(connection: Connection, made: DecidedRow) -> bool:
     """Enter that an attempt is decided under a decision set; False if it is already: the row is the lock."""
     row = {
-        "attempt_id": attempt_id,
-        "decision_set_id": decision_set_id,
-        "n_kept": counts.kept,
-        "n_dropped": counts.dropped,
-        "n_quarantined": counts.quarantined,
-        "mismatch": mismatch,
+        "attempt_id": made.attempt_id,
+        "decision_set_id": made.decision_set_id,
+        "n_kept": made.counts.kept,
+        "n_dropped": made.counts.dropped,
+        "n_quarantined": made.counts.quarantined,
+        "mismatch": made.mismatch,
         "created_at": now(connection),
     }
     return insert_if_missing(connection, decided_attempt, row)

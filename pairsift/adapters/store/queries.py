@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    case,
     func,
     literal,
     or_,
@@ -30,6 +31,7 @@ from pairsift.adapters.store.tables import (
     dataset,
     decided_attempt,
     decision,
+    decision_set,
     export,
     model,
     pair,
@@ -84,6 +86,11 @@ def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
             score.c.unmeasurable,
             score.c.extra,
             policy.c.text.label("policy_text"),
+            # The sets of older versions name a rule, and the attempt the calibration.
+            case(
+                (decision_set.c.id == attempt.c.decision_set_id, attempt.c.calibration_fingerprint),
+                else_=decision_set.c.calibration,
+            ).label("calibrated_by"),
             attempt.c.id.label("attempt_id"),
         )
         .where(or_(pair.c.key == key_or_uid, pair.c.uid == key_or_uid))
@@ -95,7 +102,7 @@ def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
 
 def _with_attempt(connection: Connection, row: RowMapping) -> dict[str, object]:
     story = dict(row)
-    attempt_id = story.pop("attempt_id")
+    attempt_id, calibrated_by = story.pop("attempt_id"), story.pop("calibrated_by")
     made = connection.execute(select(attempt).where(attempt.c.id == attempt_id)).mappings().one()
     models = (
         select(model.c.name, model.c.fingerprint, model.c.facts)
@@ -103,7 +110,7 @@ def _with_attempt(connection: Connection, row: RowMapping) -> dict[str, object]:
         .where(attempt_model.c.attempt_id == attempt_id)
         .order_by(model.c.name)
     )
-    reference = select(calibration).where(calibration.c.fingerprint == made["calibration_fingerprint"])
+    reference = select(calibration).where(calibration.c.fingerprint == calibrated_by)
     calibrated = connection.execute(reference).mappings().one_or_none()
     return story | {
         "attempt_record": dict(made),

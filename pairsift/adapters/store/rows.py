@@ -160,6 +160,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class DecidedRow:
+    """What an attempt came to under a decision set; `mismatch` is {share, low, high, tested}, if it was estimated."""
+
+    attempt_id: int
+    decision_set_id: int
+    counts: Counts
+    mismatch: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptResult:
     """Everything a finished partition commits.
 

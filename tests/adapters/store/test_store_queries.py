@@ -3,8 +3,9 @@
 from dataclasses import asdict, replace
 
 import pytest
-from sqlalchemy import Engine, Table, delete, select, text
+from sqlalchemy import Engine, Table, delete, select
 
+from pairsift.adapters.store.decisions import decide_attempt
 from pairsift.adapters.store.protocol import commit_attempt, fail_attempt
 from pairsift.adapters.store.queries import (
     active_exports,
@@ -16,11 +17,11 @@ from pairsift.adapters.store.queries import (
     stored_files,
 )
 from pairsift.adapters.store.registry import activate_decision_set
-from pairsift.adapters.store.rows import PartitionStatus
+from pairsift.adapters.store.rows import Counts, DecidedRow, PartitionStatus
 from pairsift.adapters.store.tables import attempt, decision, pair
 from pairsift.adapters.store.views import pair_decisions, pair_lineage, run_summary
 from pairsift.core.signals import SIGNALS
-from tests.adapters.store.lives import OUT, REQUEST, claim, live, prepare, result
+from tests.adapters.store.lives import OUT, REQUEST, claim, decision_rows, live, prepare, result
 
 
 @pytest.fixture
@@ -76,7 +77,8 @@ def test_the_lineage_shows_the_verdicts_committed_until_the_active_set_has_its_o
     activate_decision_set(engine, first.dataset_id, second.decision_set_id)
     with engine.connect() as connection:
         before = connection.scalars(policies).all()
-    decide_again(engine, held.attempt_id, second.decision_set_id, decision_rows(dropped=2), Counts(6, 4, 1, 1))
+    again = DecidedRow(held.attempt_id, second.decision_set_id, Counts(6, 4, 1, 1))
+    decide_attempt(engine, again, decision_rows(dropped=2))
     activate_decision_set(engine, first.dataset_id, second.decision_set_id)
 
     with engine.connect() as connection:
