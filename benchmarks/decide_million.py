@@ -82,7 +82,8 @@ try:
     main()
 finally:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(used.ru_maxrss, used.ru_utime + used.ru_stime, sorted({"torch", "prefect"} & set(sys.modules)), file=sys.stderr)
+    loaded = sorted({"torch", "prefect"} & set(sys.modules))
+    print(used.ru_maxrss, used.ru_utime + used.ru_stime, loaded, file=sys.stderr)
 """
 
 Figures = Mapping[str, object]

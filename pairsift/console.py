@@ -188,9 +188,10 @@ def render_reap(reaped: Mapping[str, Any]) -> list[RenderableType]:
 def render_decide(told: Mapping[str, Any]) -> list[RenderableType]:
     """Draw what a policy decided otherwise, and whether that is shown now."""
     partitions = told["partitions"]
-    title = f"{told['dataset']} by {told['policy']} {told['policy_version']}"
+    title = f"Data set {told['dataset']}"
     known = f", {partitions['known']} decided so before" if partitions["known"] else ""
-    lines = [f"{partitions['decided']} partitions decided{known}, in {told['seconds']:.1f} s"]
+    by = f"by policy {told['policy']} {told['policy_version']}"
+    lines = [f"{partitions['decided']} partitions decided {by}{known}, in {told['seconds']:.1f} s"]
     if partitions["left"]:
         lines.append(f"Left as they are, scored by another encoder: {', '.join(partitions['left'])}")
     if told["dry_run"]:
@@ -203,10 +204,10 @@ def render_decide(told: Mapping[str, Any]) -> list[RenderableType]:
 def render_diff(told: Mapping[str, Any]) -> list[RenderableType]:
     """Draw what two decision sets say otherwise."""
     names = [f"{each['id']} ({each['policy']} {each['version']})" for each in (told["a"], told["b"])]
-    lines = [f"{told['partitions']['compared']} partitions compared"]
+    lines = [f"From decision set {names[0]} to {names[1]}, {told['partitions']['compared']} partitions"]
     if told["partitions"]["left"]:
         lines.append(f"Not decided under both: {', '.join(told['partitions']['left'])}")
-    return [*_changed_tables(told, f"{told['dataset']}: {names[0]} → {names[1]}"), *map(plain_line, lines)]
+    return [*_changed_tables(told, f"Data set {told['dataset']}"), *map(plain_line, lines)]
 
 
 def _changed_tables(told: Mapping[str, Any], title: str) -> list[RenderableType]:
