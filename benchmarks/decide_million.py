@@ -76,14 +76,17 @@ WHOLE_RANGES = {
 REQUEST = AttemptRequest(AttemptKind.CURATE, "", (), "", "score", "decision", "config", "cpu", "float32")
 
 COMMAND = """
-import resource, sys
+import os, resource, sys
 from pairsift.cli import main
+PROCESSES = len(os.sched_getaffinity(0))
 try:
     main()
 finally:
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    used, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak = used.ru_maxrss + PROCESSES * others.ru_maxrss  # each of the others has at most what the largest has
+    cpu = sum(each.ru_utime + each.ru_stime for each in (used, others))
     loaded = sorted({"torch", "prefect"} & set(sys.modules))
-    print(used.ru_maxrss, used.ru_utime + used.ru_stime, loaded, file=sys.stderr)
+    print(peak, cpu, loaded, file=sys.stderr)
 """
 
 Figures = Mapping[str, object]

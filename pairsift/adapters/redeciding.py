@@ -1,22 +1,19 @@
 """Decides a data set's committed partitions again, from what is stored: no model runs and no image is read."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import Engine
 
-from pairsift.adapters.calibrations import load_calibration
 from pairsift.adapters.comparing import Advance, Changed, name_changes, no_progress
+from pairsift.adapters.decider import Decider, DecidingPlan, decide_in_processes
 from pairsift.adapters.manifests import rebuild_manifests
-from pairsift.adapters.results import count_verdicts, decision_rows
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     committed_partitions,
-    decide_attempt,
     decision_sets,
     find_dataset,
     newest_scores,
@@ -30,16 +27,9 @@ from pairsift.adapters.store.registry import (
     open_decision_set,
     register_policy,
 )
-from pairsift.adapters.store.rows import DecidedRow
-from pairsift.adapters.stored import Decided, calibrated_anew, stored_decided, stored_table
-from pairsift.core.calibration import UNCALIBRATED, Calibrated, Calibration
-from pairsift.core.columns import Columns
-from pairsift.core.deciding import PairTable, PartitionDecision, decide_partition
+from pairsift.core.calibration import UNCALIBRATED
 from pairsift.core.differences import Difference, Kind, find_differences, join_differences
-from pairsift.core.judgements import Judgements
-from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy, nearest
-from pairsift.core.signals import BASELINE_SIGNALS
 from pairsift.core.tally import Tally
 from pairsift.errors import ConfigError
 
@@ -86,19 +76,19 @@ def decide_again(engine: Engine, storage: Path, again: Again, advance: Advance =
     scored = newest_scores(committed)
     todo = [part for part in chosen if part.score_fingerprint == scored]
     _require_scores(again.policy, chosen, todo)
-    work = _plan(engine, storage, again, dataset_id, scored)
-    tally = Tally()
-    differences = join_differences(work.decide_all(todo, tally, advance))
-    if work.decision_set_id is not None and not again.dry_run:
-        work.catch_up(todo)
-        activate_decision_set(engine, dataset_id, work.decision_set_id)
+    decider = Decider(engine, _plan(engine, storage, again, dataset_id, scored))
+    tally, known = Tally(), Counter[bool]()
+    differences = join_differences(_decide_all(decider, todo, tally, known, advance))
+    if decider.plan.decision_set_id is not None and decider.plan.writes:
+        _catch_up(decider, dataset_id, todo)
+        activate_decision_set(engine, dataset_id, decider.plan.decision_set_id)
         rebuild_manifests(engine, again.dataset)
     return Redecided(
-        decision_set=work.decision_set_id,
-        calibration=work.calibration_fingerprint,
+        decision_set=decider.plan.decision_set_id,
+        calibration=decider.plan.calibration,
         tally=tally,
-        decided=len(todo) - len(work.known),
-        known=len(work.known),
+        decided=known[False],
+        known=known[True],
         left=[part.key for part in chosen if part.score_fingerprint != scored],
         changes=name_changes(engine, differences),
         seconds=time.monotonic() - started,
@@ -116,7 +106,7 @@ def choose_partitions(parts: Sequence[CommittedPartition], keys: Sequence[str]) 
     return [by_key[key] for key in sorted(set(keys) or by_key)]
 
 
-def _plan(engine: Engine, storage: Path, again: Again, dataset_id: int, scored: str) -> "_Work":
+def _plan(engine: Engine, storage: Path, again: Again, dataset_id: int, scored: str) -> DecidingPlan:
     """Find the decision set, making it known unless nothing is to be written."""
     policy = again.policy
     calibration = current_calibration(engine, dataset_id, scored) if policy.needs_calibration else None
@@ -133,7 +123,15 @@ def _plan(engine: Engine, storage: Path, again: Again, dataset_id: int, scored: 
         decision_set_id = open_decision_set(engine, dataset_id, policy_id, calibration or UNCALIBRATED)
     elif policy_id is not None:
         decision_set_id = find_decision_set(engine, dataset_id, policy_id, calibration or UNCALIBRATED)
-    return _Work(engine, storage, again, dataset_id, scored, calibration, decision_set_id)
+    return DecidingPlan(
+        storage=storage,
+        policy=policy,
+        score_fingerprint=scored,
+        calibration=calibration,
+        calibrations={each.id: each.calibration for each in decision_sets(engine, dataset_id)},
+        decision_set_id=decision_set_id,
+        writes=not again.dry_run,
+    )
 
 
 def _require_scores(policy: Policy, chosen: Sequence[CommittedPartition], todo: Sequence[CommittedPartition]) -> None:
@@ -151,102 +149,28 @@ def _require_scores(policy: Policy, chosen: Sequence[CommittedPartition], todo: 
             )
 
 
-@dataclass(frozen=True)
-class _Work:
-    """One decision set being made."""
-
-    engine: Engine
-    storage: Path
-    again: Again
-    dataset_id: int
-    score_fingerprint: str
-    calibration_fingerprint: str | None
-    decision_set_id: int | None
-    known: list[str] = field(default_factory=list)
-
-    def decide_all(
-        self, parts: Sequence[CommittedPartition], tally: Tally, advance: Advance
-    ) -> Iterator[tuple[int, dict[Kind, Difference]]]:
-        """Decide partition after partition and tell what changes, by attempt."""
-        deciding = sets_deciding(self.engine, [part.attempt_id for part in parts])
-        for part in parts:
-            sets = deciding[part.attempt_id]
-            before = stored_decided(self.engine, part, part.shown_decision_set_id)
-            if self.decision_set_id in sets:
-                after = stored_decided(self.engine, part, self.decision_set_id).judged
-                self.known.append(part.key)
-            else:
-                after = self.decide(part, sets, before)
-            tally.count(before.judged, after)
-            yield part.attempt_id, find_differences(before.judged, after)
-            advance()
-
-    def catch_up(self, parts: Sequence[CommittedPartition]) -> None:
-        """Decide what a run has committed anew meanwhile."""
-        keys = {part.key for part in parts}
-        for _ in range(ROUNDS):
-            now = [part for part in committed_partitions(self.engine, self.dataset_id) if part.key in keys]
-            deciding = sets_deciding(self.engine, [part.attempt_id for part in now])
-            behind = [
-                part
-                for part in now
-                if self.decision_set_id not in deciding[part.attempt_id]
-                and part.score_fingerprint == self.score_fingerprint
-            ]
-            for part in behind:
-                shown = stored_decided(self.engine, part, part.shown_decision_set_id)
-                self.decide(part, deciding[part.attempt_id], shown)
-            if not behind:
-                return
-
-    def decide(self, part: CommittedPartition, sets: Sequence[int], shown: Decided) -> Judgements:
-        """Decide one partition, and append the decisions unless nothing is to be written."""
-        made = self._made(part, sets, shown)
-        if self.decision_set_id is not None and not self.again.dry_run:
-            counts = count_verdicts(made.decisions.verdicts)
-            mismatch = None if made.mismatch is None else asdict(made.mismatch)
-            row = DecidedRow(part.attempt_id, self.decision_set_id, counts, mismatch)
-            decide_attempt(self.engine, row, decision_rows(made.decisions))
-        return Judgements(made.decisions.verdicts, made.decisions.reasons)
-
-    def _made(self, part: CommittedPartition, sets: Sequence[int], shown: Decided) -> PartitionDecision:
-        policy = self.again.policy
-        table = stored_table(self.engine, part, policy)
-        require_measured(policy, table, part.key)
-        calibrated = self._calibrated(part, table.columns, sets, shown)
-        return decide_partition(table, policy, calibrated, np.random.default_rng(BOOTSTRAP_SEED))
-
-    def _calibrated(
-        self, part: CommittedPartition, columns: Columns, sets: Sequence[int], shown: Decided
-    ) -> Calibrated:
-        """Read z and p where the partition was decided by the same calibration before, else compute them."""
-        nothing = np.full(part.pairs, np.nan)
-        if self.calibration_fingerprint is None:
-            return Calibrated(nothing, nothing)
-        same = [each for each in sets if self._calibrations[each] == self.calibration_fingerprint]
-        if part.shown_decision_set_id in same:
-            return shown.calibrated
-        if same:
-            return stored_decided(self.engine, part, same[0]).calibrated
-        return calibrated_anew(self.engine, self.storage, part, columns, self._calibration)
-
-    @cached_property
-    def _calibrations(self) -> dict[int, str]:
-        return {each.id: each.calibration for each in decision_sets(self.engine, self.dataset_id)}
-
-    @cached_property
-    def _calibration(self) -> Calibration:
-        if self.calibration_fingerprint is None:
-            raise ValueError("there is no calibration to load: a bug, report it")
-        return load_calibration(self.storage, self.calibration_fingerprint, self.score_fingerprint)
+def _decide_all(
+    decider: Decider, parts: Sequence[CommittedPartition], tally: Tally, known: Counter[bool], advance: Advance
+) -> Iterator[tuple[int, dict[Kind, Difference]]]:
+    """Decide partition after partition and tell what changes, by attempt."""
+    deciding = sets_deciding(decider.engine, [part.attempt_id for part in parts])
+    tasks = [(part, deciding[part.attempt_id]) for part in parts]
+    for part, outcome in zip(parts, decide_in_processes(decider, tasks), strict=True):
+        tally.count(outcome.before, outcome.after)
+        known[outcome.known] += 1
+        yield part.attempt_id, find_differences(outcome.before, outcome.after)
+        advance()
 
 
-def require_measured(policy: Policy, table: PairTable, key: str) -> None:
-    """Refuse (ConfigError) a policy that goes by signals which the partition's encoder did not measure of any pair."""
-    for signal in sorted(policy.signals & frozenset(BASELINE_SIGNALS)):
-        absent = np.isnan(table.columns.numbers(signal)) & (table.columns.why_absent(signal) == 0)
-        if table.columns.count > 0 and bool(absent.all()):
-            raise ConfigError(
-                f"policy {policy.name!r} goes by {signal}, which was not measured in partition {key}: set "
-                "score.baseline to on and run the source again"
-            )
+def _catch_up(decider: Decider, dataset_id: int, parts: Sequence[CommittedPartition]) -> None:
+    """Decide what a run has committed anew meanwhile."""
+    keys = {part.key for part in parts}
+    for _ in range(ROUNDS):
+        now = [part for part in committed_partitions(decider.engine, dataset_id) if part.key in keys]
+        deciding = sets_deciding(decider.engine, [part.attempt_id for part in now])
+        same_encoder = (part for part in now if part.score_fingerprint == decider.plan.score_fingerprint)
+        behind = [part for part in same_encoder if decider.plan.decision_set_id not in deciding[part.attempt_id]]
+        for part in behind:
+            decider.decide(part, deciding[part.attempt_id])
+        if not behind:
+            return
