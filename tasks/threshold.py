@@ -14,6 +14,7 @@ from pairsift.core.calibration import Calibration, calibrate
 from pairsift.core.deciding import PartitionDecision, calibratable, decide, judge_alone
 from pairsift.core.mismatch import estimate_mismatch
 from pairsift.core.policy import Policy
+from pairsift.core.selection import calibration_pools
 from tasks.references import DecidedPartition, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage
@@ -38,11 +39,13 @@ def decide_partition(job: PartitionJob, files: PartitionFiles) -> PartitionDecis
     """Calibrate and decide, and estimate how many of the survivors of rules and copies are mismatched."""
     measured = measured_pairs(files.measured())
     policy = Policy.model_validate_json(job.policy)
+    calibration = pinned_calibration(job)
     eligible = calibratable(measured.table.columns, measured.embedded)
-    calibrated = calibrate(pinned_calibration(job), measured.embedded, eligible)
+    calibrated = calibrate(calibration, measured.embedded, eligible)
     survivors = judge_alone(measured.table, policy).kept
     mismatch = estimate_mismatch(calibrated.p[survivors], np.random.default_rng(BOOTSTRAP_SEED))
-    return PartitionDecision(decide(measured.table, policy, calibrated), mismatch)
+    pools = calibration_pools(policy.pools, calibration)
+    return PartitionDecision(decide(measured.table, policy, calibrated, pools), mismatch)
 
 
 def pinned_calibration(job: PartitionJob) -> Calibration | None:
