@@ -24,7 +24,7 @@ from benchmarks.swapped_captions import (
     resampled_weights,
 )
 from pairsift.config import ScoreConfig
-from pairsift.core.policy import ALIGNMENT
+from pairsift.core.selects import ALIGNMENT
 from pairsift.models.device import resolve
 from pairsift.models.scores import Scores
 

@@ -257,14 +257,20 @@ def quantise(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command(epilog="**Example**\n\n`pairsift policies --json`")
-def policies(as_json: Json = False) -> None:
-    """List the policies that come with Pairsift."""
-    from pairsift.adapters.policies import shipped_policies
-    from pairsift.console import render_policies, show
+@app.command(epilog="**Examples**\n\n`pairsift policies`\n\n`pairsift policies default`")
+def policies(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME|FILE", help="Show this policy's rules: a shipped one or a file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the policies that come with Pairsift, or show one with every rule's unit."""
+    from pairsift.adapters.policies import describe_policy, load_policy, shipped_policies
+    from pairsift.console import render_policies, render_policy, show
 
-    rows = [{**policy.model_dump(mode="json", by_alias=True), "sha256": policy.sha256} for policy in shipped_policies()]
-    show({"policies": rows}, as_json, render_policies)
+    chosen = shipped_policies() if name is None else [load_policy(name)]
+    described = {"policies": [describe_policy(policy) for policy in chosen]}
+    show(described, as_json, render_policies if name is None else render_policy)
 
 
 @database.command("upgrade", epilog="**Example**\n\n`pairsift db upgrade`")

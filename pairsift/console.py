@@ -188,16 +188,26 @@ def render_reap(reaped: Mapping[str, Any]) -> list[RenderableType]:
 def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the policies that are shipped."""
     rows = [
-        (row["name"], row["version"], len(row["rules"]), selection(row["select"]), row["description"])
+        (row["name"], row["version"], len(row["rules"]), row["described"]["select"], row["description"])
         for row in result["policies"]
     ]
-    return [table("Policies", ("name", "version", "rules", "select", "description"), rows)]
+    return [
+        table("Policies", ("name", "version", "rules", "select", "description"), rows),
+        plain_line("pairsift policies NAME shows the rules of one"),
+    ]
 
 
-def selection(select: Mapping[str, Any]) -> str:
-    """Write a policy's selection in one line."""
-    settings = [f"{name} {value}" for name, value in select.items() if name not in ("method", "unmeasurable")]
-    return " ".join([select["method"], *settings])
+def render_policy(result: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw one policy: its rules in order, each with its unit, and its selection."""
+    (policy,) = result["policies"]
+    shown = zip(policy["described"]["rules"], policy["rules"], strict=True)
+    rows = [(number, text, rule["reason"], rule["unmeasurable"]) for number, (text, rule) in enumerate(shown, start=1)]
+    about = {name: policy[name] for name in ("description", "cleaner", "duplicates", "sha256")}
+    return [
+        facts(f"Policy {policy['name']}, version {policy['version']}", about),
+        table("A pair is dropped where", ("rule", "holds", "reason", "if unmeasurable"), rows),
+        facts("Kept of the rest", {"select": policy["described"]["select"]}),
+    ]
 
 
 def render_doctor(result: Mapping[str, Any]) -> list[RenderableType]:

@@ -27,10 +27,11 @@ from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
 from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest, ScoreConfig
 from pairsift.core.calibration import UNCALIBRATED, pilot_order
+from pairsift.core.conditions import nearest
 from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
-from pairsift.core.policy import Policy, nearest
+from pairsift.core.policy import Policy
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
 from pairsift.models.encoder import left_out, model_cards, score_fingerprint

@@ -19,7 +19,7 @@ from pairsift.core.columns import Columns, to_columns
 from pairsift.core.deciding import Decision, Decisions, PairTable
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
-from pairsift.core.signals import SIGNALS
+from pairsift.core.signals import SIGNALS, SOURCE_PREFIX
 from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
@@ -75,7 +75,7 @@ def measured_pairs(measured: Iterable[Measured]) -> MeasuredPairs:
         pairs += chunk_pairs
         chunks.append(chunk)
     return MeasuredPairs(
-        table=PairTable([pair.uid for pair in pairs], _columns(len(pairs), chunks)),
+        table=PairTable([pair.uid for pair in pairs], _columns(pairs, chunks)),
         embedded=EmbeddedPairs(
             uids=[pair.uid for pair in pairs],
             captions=[caption for chunk in chunks for caption in chunk.captions],
@@ -86,9 +86,12 @@ def measured_pairs(measured: Iterable[Measured]) -> MeasuredPairs:
     )
 
 
-def _columns(count: int, chunks: Sequence[ChunkData]) -> Columns:
+def _columns(pairs: Sequence[IngestedPair], chunks: Sequence[ChunkData]) -> Columns:
     signals = {s.name: [value for chunk in chunks for value in chunk.signals[s.name]] for s in SIGNALS}
-    return to_columns(count, signals, [reasons for chunk in chunks for reasons in chunk.unmeasurable])
+    carried = sorted({name for pair in pairs for name in pair.source_columns})
+    of_source = {f"{SOURCE_PREFIX}{name}": [pair.source_columns.get(name) for pair in pairs] for name in carried}
+    unmeasurable = [reasons for chunk in chunks for reasons in chunk.unmeasurable]
+    return to_columns(len(pairs), {**signals, **of_source}, unmeasurable)
 
 
 def _stacked(embeddings: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
@@ -109,7 +112,8 @@ def pair_rows(measured: Iterable[Measured]) -> Iterator[Row]:
         for pair, caption in zip(pairs, chunk.captions, strict=True):
             where = (None, None, None) if pair.image is None else (pair.image.uri, pair.image.offset, pair.image.size)
             identity = (pair.ordinal, pair.key, pair.uid, pair.source_uid)
-            yield (*identity, *where, pair.image_sha256, display_text(pair.raw_caption), caption)
+            texts = (display_text(pair.raw_caption), caption)
+            yield (*identity, *where, pair.image_sha256, *texts, dict(pair.source_columns) or None)
 
 
 def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iterator[Row]:
@@ -147,6 +151,7 @@ def stored_pair(row: Mapping[str, Any]) -> IngestedPair:
         image_sha256=row["image_sha256"],
         raw_caption=None,
         source_uid=row["source_uid"],
+        source_columns=row["source_columns"] or {},
     )
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,10 +7,11 @@ import pytest
 from pairsift.adapters.chunks import ChunkData, write_chunk
 from pairsift.adapters.pairlist import write_pairs
 from pairsift.adapters.policies import load_policy
-from pairsift.adapters.results import PartitionFiles, measured_pairs, stored_measured
+from pairsift.adapters.results import PartitionFiles, measured_pairs, pair_rows, stored_measured, stored_pair
+from pairsift.adapters.store.tables import PAIR_COLUMNS
 from pairsift.core.calibration import calibrate
 from pairsift.core.deciding import calibratable, decide
-from pairsift.core.records import IngestedPair
+from pairsift.core.records import ColumnValue, IngestedPair
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ChunkDamagedError
 
@@ -38,7 +40,7 @@ def partition(folder: Path, listed: list[str], first: list[str], second: list[st
 
 
 def rows(uids: list[str]) -> list[dict[str, object]]:
-    absent = dict.fromkeys(("source_uid", "source_uri", "byte_offset", "byte_size", "image_sha256"))
+    absent = dict.fromkeys(("source_uid", "source_uri", "byte_offset", "byte_size", "image_sha256", "source_columns"))
     return [{"ordinal": n, "uid": uid, "key": uid, **absent} for n, uid in enumerate(uids)]
 
 
@@ -69,3 +71,25 @@ def test_a_partition_without_pairs_has_no_decisions(tmp_path: Path, policy: str)
     decisions = decide(pairs.table, load_policy(policy), calibrated)
 
     assert list(decisions) == []
+
+
+def test_source_columns_of_pairs_are_columns_of_the_table(tmp_path: Path):
+    files = partition(tmp_path, ["p", "q", "r"], ["p", "q"], ["r"])
+    columns: list[dict[str, ColumnValue]] = [{"similarity": 0.3}, {}, {"similarity": "high", "n": 1}]
+    pairs = (IngestedPair(n, "pqr"[n], "k", None, None, None, None, said) for n, said in enumerate(columns))
+    write_pairs(tmp_path / "pairs.arrow", pairs)
+
+    table = measured_pairs(files.measured()).table
+
+    assert table.columns.signals["source.similarity"].tolist() == [0.3, None, "high"]
+    assert table.columns.signals["source.n"].tolist() == [None, None, 1]
+
+
+def test_source_columns_are_stored_and_read_back():
+    pair = IngestedPair(0, "p", "k", None, None, None, None, {"similarity": 0.3})
+
+    [row, other] = pair_rows([([pair, replace(pair, source_columns={})], chunk(["p", "p"]))])
+
+    assert (row[-1], other[-1]) == ({"similarity": 0.3}, None)
+    assert stored_pair(dict(zip(PAIR_COLUMNS, row, strict=True))) == pair
+    assert stored_pair(dict(zip(PAIR_COLUMNS, other, strict=True))).source_columns == {}

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from pairsift.adapters.store.views import QUERIES
 from pairsift.config import RunConfig
 from pairsift.core.deciding import explain_rule
-from pairsift.core.policy import Policy, TopFraction
+from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
+from pairsift.core.selects import TopFraction
 from pairsift.core.signals import SIGNALS, Signal
 
 ROOT = Path(__file__).parents[2]

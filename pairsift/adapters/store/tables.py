@@ -218,6 +218,8 @@ pair = Table(
     Column("image_sha256", Text),
     Column("raw_caption", Text),
     Column("caption", Text),
+    # {name: number or word} of the source's own columns that were asked for; NULL for none.
+    Column("source_columns", JSON(none_as_null=True)),
     sqlite_with_rowid=False,
 )
 
