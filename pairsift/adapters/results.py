@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +127,11 @@ def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iter
             yield (pair.ordinal, *values, dict(reasons), {}, next(attempts))
 
 
-def decision_rows(decisions: Iterable[Decision]) -> Iterator[Row]:
+def decision_rows(decisions: Decisions) -> Iterator[Row]:
     """Make the rows of the table `decision`, in the order of DECISION_COLUMNS."""
-    for ordinal, made in enumerate(decisions):
-        calibrated = (made.alignment_z, made.alignment_p, made.alignment_q)
-        yield (ordinal, *calibrated, made.verdict, made.reason, made.rank, made.multiplicity)
+    ordinals = count()
+    for verdicts, reasons, z, p, q, ranks, multiplicities in decisions.blocks():
+        yield from zip(islice(ordinals, len(verdicts)), z, p, q, verdicts, reasons, ranks, multiplicities, strict=True)
 
 
 def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:

@@ -1,8 +1,8 @@
 """One decision for every pair of a table: unreadable, then rules, then copies, then the selection."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -92,12 +92,20 @@ class Decisions:
         return len(self.verdicts)
 
     def __iter__(self) -> Iterator[Decision]:
+        for block in self.blocks():
+            yield from map(Decision, *block)
+
+    def blocks(self) -> "Iterator[tuple[list[Any], ...]]":
+        """The columns of `Decision` as plain Python values, None where absent, some thousand rows at a time."""
         for start in range(0, len(self), ROWS_AT_ONCE):
             block = self.take(slice(start, start + ROWS_AT_ONCE))
-            columns = (getattr(block, field.name).tolist() for field in fields(block))
-            for verdict, reason, *calibrated, rank, multiplicity in zip(*columns, strict=True):
-                z, p, q = map(_present, calibrated)
-                yield Decision(VERDICTS[verdict], REASONS[reason], z, p, q, rank or None, multiplicity)
+            yield (
+                [VERDICTS[code] for code in block.verdicts.tolist()],
+                [REASONS[code] for code in block.reasons.tolist()],
+                *(_or_none(values, np.isnan(values)) for values in (block.z, block.p, block.q)),
+                _or_none(block.rank, block.rank == 0),
+                block.multiplicity.tolist(),
+            )
 
     def take(self, pairs: slice | Integers) -> "Decisions":
         """The decisions on some pairs, in the order given."""
@@ -193,5 +201,9 @@ def _all_copies(count: int) -> Judgements:
     return Judgements(np.full(count, DROP, dtype=np.uint8), np.full(count, copy, dtype=np.uint8))
 
 
-def _present(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _or_none(values: Floats | Integers, absent: Flags) -> list[Any]:
+    """List values, None where they are absent."""
+    objects = values.astype(np.object_)
+    objects[absent] = None
+    listed: list[Any] = objects.tolist()
+    return listed

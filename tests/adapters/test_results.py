@@ -7,14 +7,22 @@ import pytest
 from pairsift.adapters.chunks import ChunkData, write_chunk
 from pairsift.adapters.pairlist import write_pairs
 from pairsift.adapters.policies import load_policy
-from pairsift.adapters.results import PartitionFiles, measured_pairs, pair_rows, stored_measured, stored_pair
-from pairsift.adapters.store.tables import PAIR_COLUMNS
+from pairsift.adapters.results import (
+    PartitionFiles,
+    decision_rows,
+    measured_pairs,
+    pair_rows,
+    stored_measured,
+    stored_pair,
+)
+from pairsift.adapters.store.tables import DECISION_COLUMNS, PAIR_COLUMNS
 from pairsift.core.calibration import calibrate
-from pairsift.core.deciding import calibratable, decide
-from pairsift.core.records import ColumnValue, IngestedPair
+from pairsift.core.deciding import ROWS_AT_ONCE, Decision, calibratable, decide, to_decisions
+from pairsift.core.records import ColumnValue, IngestedPair, Reason, Verdict
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ChunkDamagedError
 
+LAST = Decision(Verdict.DROP, Reason.BLURRY, multiplicity=2)
 FIRST, SECOND = "a" * 64, "b" * 64
 
 
@@ -93,3 +101,15 @@ def test_source_columns_are_stored_and_read_back():
     assert (row[-1], other[-1]) == ({"similarity": 0.3}, None)
     assert stored_pair(dict(zip(PAIR_COLUMNS, row, strict=True))) == pair
     assert stored_pair(dict(zip(PAIR_COLUMNS, other, strict=True))).source_columns == {}
+
+
+def test_decisions_are_rows_of_the_store_with_none_where_a_pair_has_no_value():
+    count = ROWS_AT_ONCE + 1
+    made = to_decisions([Decision(Verdict.KEEP, None, 1.5, 0.01, 0.02, 1)] * ROWS_AT_ONCE + [LAST])
+
+    rows = list(decision_rows(made))
+
+    assert [row[0] for row in rows] == list(range(count))
+    assert rows[0] == (0, 1.5, 0.01, 0.02, Verdict.KEEP, None, 1, 1)
+    assert rows[-1] == (count - 1, None, None, None, Verdict.DROP, Reason.BLURRY, None, 2)
+    assert len(DECISION_COLUMNS) == len(rows[0])
