@@ -90,9 +90,10 @@ def _measure(
     blocks = [originals[start : start + BLOCK_PAIRS] for start in range(0, len(originals), BLOCK_PAIRS)]
     measured: list[_Measured] = []
     with ThreadPoolExecutor(CORES) as lanes:
-        for block in lanes.map(partial(_measure_block, bench, faults), blocks):
-            measured.append(block)
-            advance(len(blocks[len(measured) - 1]))
+        results = lanes.map(partial(_measure_block, bench, faults), blocks)
+        for block, result in zip(blocks, results, strict=True):
+            measured.append(result)
+            advance(len(block))
     grid = np.arange(len(originals) * (1 + len(faults) + len(SWAP_TURNS))).reshape(len(originals), -1)
     swaps = [Swap(grid[:, place - len(SWAP_TURNS)], _partners(blocks, turn)) for place, turn in enumerate(SWAP_TURNS)]
     planted = {fault: grid[:, place] for place, fault in enumerate(faults, start=1)}

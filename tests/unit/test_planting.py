@@ -56,7 +56,8 @@ def test_a_planted_picture_keeps_its_size_and_leaves_its_original_alone(fault: F
 
     planted = plant(fault, picture)
 
-    assert (planted.shape, planted.dtype) == (picture.shape, np.uint8)
+    assert planted.shape == picture.shape
+    assert planted.dtype == np.uint8
     np.testing.assert_array_equal(picture, before)
 
 
