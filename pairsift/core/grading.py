@@ -100,8 +100,10 @@ def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
     """Decide pairs as a data set of their own, calibrated on its survivors: why each is not kept, None where it is."""
     table = PairTable(pairs.embedded.uids, pairs.columns)
     eligible = calibratable(pairs.columns, pairs.embedded)
-    survivors = judge_alone(table, policy).kept
-    calibration = draw_calibration(pairs.embedded, survivors[eligible[survivors]], score_fingerprint="exam")
+    calibration = None
+    if policy.needs_calibration:
+        survivors = judge_alone(table, policy).kept
+        calibration = draw_calibration(pairs.embedded, survivors[eligible[survivors]], score_fingerprint="exam")
     decided = decide(table, policy, calibrate(calibration, pairs.embedded, eligible))
     return [REASONS[code] for code in decided.reasons.tolist()]
 

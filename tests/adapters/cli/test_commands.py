@@ -12,7 +12,8 @@ from tasks import workplace
 from tests.command_line import Command
 
 COMMANDS = (
-    ["run"], ["status"], ["explain"], ["check"], ["policies"], ["db", "upgrade"], ["doctor"], ["quantise"], ["evaluate"],
+    ["run"], ["status"], ["explain"], ["check"], ["policies"], ["db", "upgrade"], ["doctor"], ["quantise"],
+    ["evaluate"],
 )  # fmt: skip
 LOADED = """
 import sys
