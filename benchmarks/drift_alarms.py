@@ -5,13 +5,14 @@ The sample is curated once. A draw parts its pairs at random into a window and a
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.planted_defects import curated_sample
-from pairsift.core.arrays import Floats, Integers
+from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.columns import Column
 from pairsift.core.drift import SIGNIFICANT_Q, Finding, Statistics, compare, judge_drift, take_statistics
 from pairsift.core.drift_policy import LARGE_PSI, DriftPolicy
@@ -21,6 +22,16 @@ SMALL_PSI = 0.1
 BRIGHTNESS = "image.brightness"
 SIZES = ((148, 25), (148, 75), (111, 112), (100_000, 10_000))
 FACTORS = (1.0, 0.99, 0.9, 0.8, 0.65, 0.5)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What is drawn from: columns, p-values and whether a pair was kept, each of n pairs."""
+
+    signals: Mapping[str, Column]
+    p: Floats
+    kept: Flags
+
 
 Rule = Callable[[Sequence[Finding]], bool]
 RULES: dict[str, Rule] = {
@@ -35,61 +46,75 @@ RULES: dict[str, Rule] = {
 def main() -> None:
     """Print both tables as Markdown."""
     options = _options()
-    pairs = curated_sample()
-    print(f"{len(pairs)} pairs, {options.draws} draws, seed {options.seed}\n")
-    print(f"| window, day | {' | '.join(RULES)} |", "|---" * (1 + len(RULES)) + "|", sep="\n")
+    pairs = _read(curated_sample())
+    print(f"{len(pairs.kept)} pairs, {options.draws} draws, seed {options.seed}\n")
+    _print_row("window, day", list(RULES))
+    _print_row("---", ["---"] * len(RULES))
     for sizes in SIZES:
-        found = [compare(day, window) for window, day in _draws(pairs, sizes, options)]
+        found = [compare(day, window) for window, day in _draws(pairs, pairs, sizes, options)]
         shares = [np.mean([rule(findings) for findings in found]) for rule in RULES.values()]
-        print(f"| {sizes[0]:,}, {sizes[1]:,} | {' | '.join(f'{share:.1%}' for share in shares)} |")
-    print(f"\n| {BRIGHTNESS} × | {' | '.join(f'{w:,}, {d:,}' for w, d in SIZES)} |", "|---" * 5 + "|", sep="\n")
+        _print_row(_named(sizes), [f"{share:.1%}" for share in shares])
+    print()
+    _print_row(f"{BRIGHTNESS} ×", [_named(sizes) for sizes in SIZES])
+    _print_row("---", ["---"] * len(SIZES))
     for factor in FACTORS:
-        told = [_share_told(pairs, sizes, options, factor) for sizes in SIZES]
-        print(f"| {factor} | {' | '.join(told)} |")
+        darker = replace(pairs, signals={**pairs.signals, BRIGHTNESS: factor * pairs.signals[BRIGHTNESS]})
+        _print_row(str(factor), [_share_told(_draws(pairs, darker, sizes, options)) for sizes in SIZES])
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=500, help="draws of each pair of sizes")
+    parser.add_argument("--draws", type=int, default=500, help="draws of each pair of sizes; a tenth of large ones")
     parser.add_argument("--seed", type=int, default=0, help="seed of the draws")
     return parser.parse_args()
 
 
+def _read(pairs: pd.DataFrame) -> Pairs:
+    words = {s.name for s in SIGNALS if s.type == "str"}
+    columns = {s.name: pairs[s.column] for s in SIGNALS}
+    return Pairs(
+        signals={
+            name: column.astype(object).where(column.notna(), None).to_numpy()
+            if name in words
+            else column.to_numpy(np.float64)
+            for name, column in columns.items()
+        },
+        p=pairs["pair_alignment_p"].to_numpy(np.float64),
+        kept=pairs["kept"].to_numpy(np.bool_),
+    )
+
+
 def _draws(
-    pairs: pd.DataFrame, sizes: tuple[int, int], options: argparse.Namespace, factor: float = 1.0
-) -> list[tuple[Statistics, Statistics]]:
+    pairs: Pairs, moved: Pairs, sizes: tuple[int, int], options: argparse.Namespace
+) -> Iterator[tuple[Statistics, Statistics]]:
     rng = np.random.default_rng(options.seed)
-    draws = options.draws if sum(sizes) <= len(pairs) else options.draws // 10
-    darker = pairs.assign(image_brightness=factor * pairs["image_brightness"])
-    return [_draw(rng, pairs, darker, sizes) for _ in range(draws)]
-
-
-def _draw(
-    rng: np.random.Generator, pairs: pd.DataFrame, darker: pd.DataFrame, sizes: tuple[int, int]
-) -> tuple[Statistics, Statistics]:
     window, day = sizes
-    chosen = rng.choice(len(pairs), window + day, replace=window + day > len(pairs))
-    return _statistics(pairs, chosen[:window]), _statistics(darker, chosen[window:])
+    again = window + day > len(pairs.kept)
+    for _ in range(options.draws // 10 if again else options.draws):
+        chosen = rng.choice(len(pairs.kept), window + day, replace=again)
+        yield _statistics(pairs, chosen[:window]), _statistics(moved, chosen[window:])
 
 
-def _statistics(pairs: pd.DataFrame, chosen: Integers) -> Statistics:
-    taken = pairs.iloc[chosen]
-    signals = {s.name: _column(taken[s.column], words=s.type == "str") for s in SIGNALS}
-    p: Floats = taken["pair_alignment_p"].to_numpy(np.float64)
-    return take_statistics(signals, p, kept=int(taken["kept"].sum()))
+def _statistics(pairs: Pairs, chosen: Integers) -> Statistics:
+    signals = {name: column[chosen] for name, column in pairs.signals.items()}
+    return take_statistics(signals, pairs.p[chosen], kept=int(pairs.kept[chosen].sum()))
 
 
-def _column(values: "pd.Series[str]", *, words: bool) -> Column:
-    return values.astype(object).where(values.notna(), None).to_numpy() if words else values.to_numpy(np.float64)
-
-
-def _share_told(pairs: pd.DataFrame, sizes: tuple[int, int], options: argparse.Namespace, factor: float) -> str:
-    drifts = [judge_drift(day, window, DriftPolicy()) for window, day in _draws(pairs, sizes, options, factor)]
+def _share_told(draws: Iterator[tuple[Statistics, Statistics]]) -> str:
+    drifts = [judge_drift(day, window, DriftPolicy()) for window, day in draws]
     found = [next(f for f in drift.findings if f.name == BRIGHTNESS) for drift in drifts]
     told = np.mean([BRIGHTNESS in drift.moved for drift in drifts])
     psi = np.mean([f.psi for f in found if f.psi is not None])
     significant = np.mean([f.q <= SIGNIFICANT_Q for f in found])
     return f"{told:.1%} (PSI {psi:.2f}, q ≤ 0.05 in {significant:.0%})"
+
+
+def _named(sizes: tuple[int, int]) -> str:
+    return f"{sizes[0]:,}, {sizes[1]:,}"
+
+
+def _print_row(first: str, cells: Sequence[str]) -> None:
+    print(f"| {first} | {' | '.join(cells)} |")
 
 
 def _is_large(finding: Finding, psi: float) -> bool:

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pairsift.core.distances import kolmogorov_p
 from pairsift.core.drift import (
     MERGED_AT_ONCE,
     Statistics,
     compare,
+    compare_signal,
     judge_drift,
     merge_statistics,
     take_statistics,
@@ -105,6 +107,14 @@ def test_the_keep_rate_is_compared_only_where_both_sides_have_one():
 def test_a_signal_that_was_numbers_and_is_words_now_is_a_bug():
     with pytest.raises(TypeError, match=r"image\.brightness is numbers on one side"):
         compare(WINDOW, replace(WINDOW, signals={BRIGHTNESS: WordSketch({"dark": 400}, 0, 0)}))
+
+
+def test_the_error_of_sketches_is_taken_off_the_distance_that_p_is_of():
+    now, window = numbers(0, 0, 50, 50), replace(numbers(100, 100, 100, 100), error=0.1)
+
+    found = compare_signal(BRIGHTNESS, now, window)
+
+    assert (found.ks, found.p) == (0.5, kolmogorov_p(0.4, 100, 400))
 
 
 def test_a_large_and_significant_shift_is_told():

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
 
 from pairsift.adapters import drifting
 from pairsift.adapters.drifting import WatchedRun, make_window, watch_drift
-from pairsift.adapters.store.drift import append_drift, committed_statistics, newest_window
+from pairsift.adapters.store.drift import add_window, append_drift, committed_statistics, newest_window
 from pairsift.adapters.store.protocol import commit_attempt
 from pairsift.adapters.store.queries import status
 from pairsift.adapters.store.registry import open_decision_set, register_partitions, register_policy
@@ -208,12 +209,11 @@ def test_two_processes_that_make_the_first_window_at_once_get_the_same(
 ):
     commit(engine, "a", ALIKE)
     other = open_another()
-    add = drifting.add_window
 
-    def after_another(*call: object) -> None:
-        monkeypatch.setattr(drifting, "add_window", add)
+    def after_another(*call: Any) -> None:
+        monkeypatch.setattr(drifting, "add_window", add_window)
         make_window(other, "cats", "score-1")
-        add(*call)  # type: ignore[arg-type] # what it was called with
+        add_window(*call)
 
     monkeypatch.setattr(drifting, "add_window", after_another)
 
