@@ -104,7 +104,8 @@ def run(
     )
     summary = execute(request, progress=not as_json)
     show(summary, as_json, render_run)
-    if summary["failed"] or summary["day"] in summary["missing_days"]:
+    drifted = any(each["level"] == "fail" for each in summary["drift"]["moved"])
+    if summary["failed"] or drifted or summary["day"] in summary["missing_days"]:
         raise typer.Exit(EXIT_FAILED)
 
 

@@ -16,9 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pairsift.core.signals import SIGNALS
+from pairsift.report.drifting import WHOLE_RUN, tell_drift
 
 WHOLE_CHARACTERS = 28
 """Columns of no longer values are never folded."""
+
+DRIFT_COLUMNS = ("partition", "level", "what moved (before → now)")
 
 Render = Callable[[Mapping[str, Any]], Sequence[RenderableType]]
 
@@ -89,6 +92,10 @@ def render_run(summary: Mapping[str, Any]) -> list[RenderableType]:
         table("Why pairs were not kept", ("reason", "count"), reasons),
         table("Partitions", ("state", "count"), [(state, count) for state, count in partitions.items()]),
     ]
+    drift = [(each["partition"] or WHOLE_RUN, each["level"], each["told"]) for each in summary["drift"]["moved"]]
+    if drift:
+        title = f"Drift against reference window {summary['drift']['window']}"
+        parts.append(table(title, DRIFT_COLUMNS, drift))
     if summary["missing_days"]:
         parts.append(table("Files not all there", ("day",), [(day,) for day in summary["missing_days"]]))
     if summary["failed"]:
@@ -127,14 +134,19 @@ def plain_line(line: str) -> Text:
 
 
 def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
-    """Draw every partition with its state and counts, a table for each data set."""
+    """Draw every partition with its state and counts, a table for each data set, and below it what drifted."""
     counts = ("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined")
     columns = ("partition", "status", "attempt", *counts, "error")
     titles = [column.removeprefix("pairs_") for column in columns]
-    return [
-        table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows])
-        for dataset, rows in groupby(status["partitions"], key=lambda row: row["dataset"])
-    ] or [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
+    parts: list[RenderableType] = []
+    for dataset, grouped in groupby(status["partitions"], key=lambda row: row["dataset"]):
+        rows = list(grouped)
+        parts.append(table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows]))
+        drifted = [(row["partition"], row["drift"]) for row in rows if row["drift"] and row["drift"]["moved"]]
+        if drifted:
+            shown = [(partition, drift["level"], tell_drift(drift)) for partition, drift in drifted]
+            parts.append(table(f"Drift in {dataset}", DRIFT_COLUMNS, shown))
+    return parts or [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
 
 
 def render_explain(story: Mapping[str, Any]) -> list[RenderableType]:

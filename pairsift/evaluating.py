@@ -14,8 +14,9 @@ from pairsift.core.arrays import Flags, Integers
 from pairsift.core.discrimination import interval, resampled_weights
 from pairsift.core.examining import Discrimination, Sheet, discriminate, swap_aucs
 from pairsift.core.grading import PolicyGrade, draw_couples, grade
-from pairsift.core.policy import ALIGNMENT, Policy
+from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
+from pairsift.core.selects import ALIGNMENT
 from pairsift.errors import SourceError
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder, picture_fit, require_signals

@@ -77,6 +77,7 @@ def plan_run(request: RunRequest) -> RunPlan:
         pilots=planned(pilots(rows) if policy.needs_calibration and known is None else []),
         chosen=planned(choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})),
         day=request.day.isoformat() if request.day else None,
+        drift=policy.drift,
         missing_days=() if is_narrowed(request) else tuple(day.isoformat() for day in source.missing_days),
     )
 
@@ -122,7 +123,7 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         dataset=request.dataset or dataset_name(request.source),
         out=str(out_folder(request.out or str(storage() / "exports"))),
         config=config,
-        policy=policy.model_dump_json(by_alias=True, exclude_none=True),
+        policy=policy.text,
         dataset_id=0,
         decision_set_id=0,
         score_fingerprint=scored,

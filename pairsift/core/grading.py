@@ -17,8 +17,9 @@ from pairsift.core.discrimination import false_share, interval, weighted_share
 from pairsift.core.examining import PlantedPairs, Sheet
 from pairsift.core.judgements import REASONS
 from pairsift.core.planting import Fault
-from pairsift.core.policy import Fdr, Policy
+from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
+from pairsift.core.selects import Fdr
 
 TURNS = 10
 """In each turn a fault is planted in one of so many originals."""

@@ -16,9 +16,9 @@ from pairsift.core.columns import to_columns
 from pairsift.core.examining import Discrimination, Sheet
 from pairsift.core.images import SQUARE
 from pairsift.core.planting import Fault, Original
-from pairsift.core.policy import ALIGNMENT
 from pairsift.core.preprocessing import both_sides, prepare_caption, prepare_image
 from pairsift.core.records import Cleaner, Reason
+from pairsift.core.selects import ALIGNMENT
 from pairsift.errors import ConfigError
 from pairsift.evaluating import Exam, Outcome, evaluate
 from pairsift.models.conse import Conse

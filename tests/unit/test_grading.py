@@ -3,12 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pairsift.core.conditions import Rule
 from pairsift.core.discrimination import resampled_weights
 from pairsift.core.examining import Sheet
 from pairsift.core.grading import PolicyGrade, draw_couples, grade
 from pairsift.core.planting import Fault
-from pairsift.core.policy import Absolute, Fdr, Policy, Rule
+from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
+from pairsift.core.selects import Absolute, Fdr
 from tests.unit.exam_sheets import embedded_sheet
 
 SHARP = Rule(signal="image.sharpness", lt=20, reason=Reason.BLURRY)
