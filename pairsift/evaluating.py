@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pairsift.adapters.sampling import Sample, draw_sample
+from pairsift.adapters.sampling import Sample, Wanted, draw_sample
 from pairsift.config import RunConfig
 from pairsift.core.arrays import Flags, Integers
 from pairsift.core.discrimination import interval, resampled_weights
@@ -126,7 +126,9 @@ def _set_up(config: RunConfig, exam: Exam) -> Bench:
 
 
 def _draw(source: str, config: RunConfig, exam: Exam, bench: Bench) -> Sample:
-    sample = draw_sample(source, config, exam.pairs, exam.seed, english_only=bench.encoder.english_only)
+    columns = frozenset(column for policy in exam.policies for column in policy.source_columns)
+    wanted = Wanted(exam.pairs, exam.seed, bench.encoder.english_only, columns)
+    sample = draw_sample(source, config, wanted)
     if len(sample.originals) < LEAST_PAIRS:
         raise SourceError(
             f"{source}: {len(sample.originals)} of {sample.read} pairs read are usable (a picture and a caption of "

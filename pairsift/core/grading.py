@@ -19,7 +19,8 @@ from pairsift.core.judgements import REASONS
 from pairsift.core.planting import Fault
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
-from pairsift.core.selects import Fdr
+from pairsift.core.selection import calibration_pools, pool_values
+from pairsift.core.selects import Fdr, Pool
 
 TURNS = 10
 """In each turn a fault is planted in one of so many originals."""
@@ -101,11 +102,13 @@ def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
     """Decide pairs as a data set of their own, calibrated on its survivors: why each is not kept, None where it is."""
     table = PairTable(pairs.embedded.uids, pairs.columns)
     eligible = calibratable(pairs.columns, pairs.embedded)
+    survivors = judge_alone(table, policy).kept
     calibration = None
     if policy.needs_calibration:
-        survivors = judge_alone(table, policy).kept
         calibration = draw_calibration(pairs.embedded, survivors[eligible[survivors]], score_fingerprint="exam")
-    decided = decide(table, policy, calibrate(calibration, pairs.embedded, eligible))
+    run = {ask: pool_values(pairs.columns, survivors, ask) for ask in policy.pools if ask.pool is Pool.RUN}
+    pools = run | calibration_pools(policy.pools, calibration)
+    decided = decide(table, policy, calibrate(calibration, pairs.embedded, eligible), pools)
     return [REASONS[code] for code in decided.reasons.tolist()]
 
 

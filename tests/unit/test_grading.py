@@ -10,7 +10,7 @@ from pairsift.core.grading import PolicyGrade, draw_couples, grade
 from pairsift.core.planting import Fault
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
-from pairsift.core.selects import Absolute, Fdr
+from pairsift.core.selects import Absolute, Fdr, Percentile, Pool
 from tests.unit.exam_sheets import embedded_sheet
 
 SHARP = Rule(signal="image.sharpness", lt=20, reason=Reason.BLURRY)
@@ -80,6 +80,15 @@ def test_a_policy_that_keeps_all_has_no_precision():
 
     assert [fault.precision for fault in kept.faults] == [None, None]
     assert kept.clean_kept.share == 1
+
+
+@pytest.mark.parametrize("pool", [Pool.RUN, Pool.CALIBRATION])
+def test_pools_beyond_a_partition_are_those_of_the_exam(pool: Pool):
+    select = Percentile(method="percentile", signal="pair.alignment", percentile=50, pool=pool)
+
+    kept = graded(embedded_sheet(1), ALL.model_copy(update={"rules": (), "select": select})).clean_kept
+
+    assert kept.share == pytest.approx(0.5, abs=0.02)
 
 
 def test_only_fdr_makes_a_promise(by_fdr: PolicyGrade):
