@@ -17,7 +17,7 @@ VERDICTS = ["keep", "drop", "quarantine"]
 
 
 def curated_sample() -> pd.DataFrame:
-    """Curate the sample's shards with the defaults, in a folder of its own; one row a pair: key, verdict and reason."""
+    """Curate the sample's shards with the defaults, in a folder of its own; one row a pair, as in `pair_lineage`."""
     with TemporaryDirectory() as folder:
         settings = {"PAIRSIFT_STORAGE": folder, "PREFECT_HOME": f"{folder}/prefect"}
         inherited = {
@@ -31,7 +31,7 @@ def curated_sample() -> pd.DataFrame:
             check=True,
         )
         with closing(sqlite3.connect(Path(folder) / "pairsift.db")) as connection:
-            return pd.read_sql_query("SELECT key, verdict, reason FROM pair_lineage", connection)
+            return pd.read_sql_query("SELECT * FROM pair_lineage", connection)
 
 
 def verdicts_by_defect(curated: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

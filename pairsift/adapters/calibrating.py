@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from pairsift.adapters.comparing import Advance, no_progress
 from pairsift.adapters.store.decisions import committed_partitions, find_dataset, newest_scores, smallest_survivors
 from pairsift.adapters.store.registry import current_calibration, register_calibration
 from pairsift.adapters.store.rows import CalibrationRow
-from pairsift.adapters.stored import stored_embeddings
+from pairsift.adapters.stored import stored_embeddings, stored_numbers
 from pairsift.core.calibration import (
     MIN_REFERENCE_PAIRS,
     REFERENCE_PAIRS,
@@ -22,6 +22,7 @@ from pairsift.core.calibration import (
     choose_reference,
     prepare_calibration,
 )
+from pairsift.core.signals import NUMBERS
 from pairsift.errors import ConfigError
 
 
@@ -81,6 +82,7 @@ def _survivors(engine: Engine, storage: Path, dataset_id: int, scored: str, adva
     for part in committed_partitions(engine, dataset_id):
         if part.attempt_id in places:
             chosen = np.array(places[part.attempt_id], dtype=np.int64)
-            found.append(stored_embeddings(engine, storage, part).take(chosen))
+            embedded = replace(stored_embeddings(engine, storage, part), values=stored_numbers(engine, part, NUMBERS))
+            found.append(embedded.take(chosen))
         advance()
     return join_pairs(found)

@@ -15,6 +15,7 @@ from pairsift.adapters.store.decisions import (
     sets_deciding,
 )
 from pairsift.adapters.stored import stored_decided
+from pairsift.core.conditions import nearest
 from pairsift.core.differences import (
     Change,
     Difference,
@@ -24,7 +25,6 @@ from pairsift.core.differences import (
     join_differences,
 )
 from pairsift.core.judgements import Judgements
-from pairsift.core.policy import nearest
 from pairsift.core.tally import Tally
 from pairsift.errors import ConfigError
 

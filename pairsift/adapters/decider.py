@@ -22,10 +22,11 @@ from pairsift.adapters.store.rows import DecidedRow
 from pairsift.adapters.stored import Decided, calibrated_anew, stored_decided, stored_table
 from pairsift.core.calibration import Calibrated, Calibration
 from pairsift.core.columns import Columns
-from pairsift.core.deciding import PairTable, PartitionDecision, decide_partition
+from pairsift.core.deciding import NO_POOLS, PairTable, PartitionDecision, decide_partition
 from pairsift.core.judgements import Judgements
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
+from pairsift.core.selection import Pools, calibration_pools
 from pairsift.core.signals import BASELINE_SIGNALS
 from pairsift.errors import ConfigError
 
@@ -73,7 +74,7 @@ class Decider:
     def decide(self, part: CommittedPartition, sets: Sequence[int]) -> Outcome:
         """Decide a partition, unless it is decided by the plan already, and append the decisions if that is planned."""
         shown = stored_decided(self.engine, part, part.shown_decision_set_id)
-        if self.plan.decision_set_id in sets:
+        if self.plan.decision_set_id is not None and self.plan.decision_set_id in sets:
             known = stored_decided(self.engine, part, self.plan.decision_set_id)
             return Outcome(shown.judged, known.judged, known=True)
         made = self._made(part, sets, shown)
@@ -88,7 +89,16 @@ class Decider:
         table = stored_table(self.engine, part, self.plan.policy)
         require_measured(self.plan.policy, table, part.key)
         calibrated = self._calibrated(part, table.columns, sets, shown)
-        return decide_partition(table, self.plan.policy, calibrated, np.random.default_rng(BOOTSTRAP_SEED))
+        generator = np.random.default_rng(BOOTSTRAP_SEED)
+        return decide_partition(table, self.plan.policy, calibrated, self._pools, generator)
+
+    @cached_property
+    def _pools(self) -> Pools:
+        """Give the values of the calibration that the policy's selection cuts by, if it does."""
+        requests, fingerprint = self.plan.policy.pools, self.plan.calibration
+        if fingerprint is None or not requests:
+            return NO_POOLS
+        return calibration_pools(requests, self._loaded(fingerprint))
 
     def _calibrated(
         self, part: CommittedPartition, columns: Columns, sets: Sequence[int], shown: Decided

@@ -25,8 +25,8 @@ from pairsift.adapters.store.decisions import (
 from pairsift.adapters.store.queries import attempt_rows
 from pairsift.adapters.store.rows import ExportRow
 from pairsift.config import ExportConfig
+from pairsift.core.conditions import nearest
 from pairsift.core.fingerprint import decision_fingerprint, export_fingerprint
-from pairsift.core.policy import nearest
 from pairsift.errors import ConfigError
 
 

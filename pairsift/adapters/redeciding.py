@@ -28,8 +28,10 @@ from pairsift.adapters.store.registry import (
     register_policy,
 )
 from pairsift.core.calibration import UNCALIBRATED
+from pairsift.core.conditions import nearest
 from pairsift.core.differences import Difference, Kind, find_differences, join_differences
-from pairsift.core.policy import Policy, nearest
+from pairsift.core.policy import Policy
+from pairsift.core.selects import Pool
 from pairsift.core.tally import Tally
 from pairsift.errors import ConfigError
 
@@ -140,13 +142,28 @@ def _require_scores(policy: Policy, chosen: Sequence[CommittedPartition], todo: 
         raise ConfigError(
             f"{chosen[0].key} was scored by an encoder that the data set no longer uses: run the source again"
         )
+    if any(request.pool is Pool.RUN for request in policy.pools):
+        raise ConfigError(
+            f"policy {policy.name!r} selects within the pool run, which is a run's alone: select within the pool "
+            "partition or calibration"
+        )
     for text in {part.policy_text for part in todo}:
-        cleaner = Policy.model_validate_json(text).cleaner
-        if cleaner != policy.cleaner:
-            raise ConfigError(
-                f"policy {policy.name!r} has captions cleaned by {policy.cleaner}, and what is stored was scored with "
-                f"captions cleaned by {cleaner}: run the source with --policy {policy.name}"
-            )
+        _require_read(policy, Policy.model_validate_json(text))
+
+
+def _require_read(policy: Policy, committed: Policy) -> None:
+    """Refuse (ConfigError) a policy that reads sources otherwise than the one that partitions were committed with."""
+    if committed.cleaner != policy.cleaner:
+        raise ConfigError(
+            f"policy {policy.name!r} has captions cleaned by {policy.cleaner}, and what is stored was scored with "
+            f"captions cleaned by {committed.cleaner}: run the source with --policy {policy.name}"
+        )
+    lacking = sorted(policy.source_columns - committed.source_columns)
+    if lacking:
+        raise ConfigError(
+            f"policy {policy.name!r} goes by the source's {', '.join(lacking)}, which was not kept of what is stored: "
+            f"run the source with --policy {policy.name}"
+        )
 
 
 def _decide_all(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,17 @@ from pairsift.adapters.chunks import ChunkData, chunk_uri, read_chunk
 from pairsift.adapters.exports import ExportBatch
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.store.rows import Counts
-from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.calibration import EmbeddedPairs
 from pairsift.core.captions import display_text
 from pairsift.core.columns import Columns, to_columns
-from pairsift.core.deciding import ROWS_AT_ONCE, Decision, Decisions, PairTable
+from pairsift.core.deciding import Decision, Decisions, PairTable
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE, REASONS, VERDICTS, Codes
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
-from pairsift.core.signals import SIGNALS
+from pairsift.core.signals import NUMBERS, SIGNALS, SOURCE_PREFIX
 from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
-_VERDICT_NAMES = np.array([str(verdict) for verdict in VERDICTS], dtype=np.object_)
-_REASON_NAMES = np.array([None if reason is None else str(reason) for reason in REASONS], dtype=np.object_)
+_NAMES = {word: None if word is None else str(word) for word in (*VERDICTS, *REASONS)}
 Measured = tuple[list[IngestedPair], ChunkData]
 
 
@@ -77,21 +75,26 @@ def measured_pairs(measured: Iterable[Measured]) -> MeasuredPairs:
     for chunk_pairs, chunk in measured:
         pairs += chunk_pairs
         chunks.append(chunk)
+    columns = _columns(pairs, chunks)
     return MeasuredPairs(
-        table=PairTable([pair.uid for pair in pairs], _columns(len(pairs), chunks)),
+        table=PairTable([pair.uid for pair in pairs], columns),
         embedded=EmbeddedPairs(
             uids=[pair.uid for pair in pairs],
             captions=[caption for chunk in chunks for caption in chunk.captions],
             pictures=[pair.image_sha256 for pair in pairs],
             image=_stacked([chunk.image_embedding for chunk in chunks]),
             text=_stacked([chunk.text_embedding for chunk in chunks]),
+            values={name: columns.numbers(name) for name in NUMBERS},
         ),
     )
 
 
-def _columns(count: int, chunks: Sequence[ChunkData]) -> Columns:
+def _columns(pairs: Sequence[IngestedPair], chunks: Sequence[ChunkData]) -> Columns:
     signals = {s.name: [value for chunk in chunks for value in chunk.signals[s.name]] for s in SIGNALS}
-    return to_columns(count, signals, [reasons for chunk in chunks for reasons in chunk.unmeasurable])
+    carried = sorted({name for pair in pairs for name in pair.source_columns})
+    of_source = {f"{SOURCE_PREFIX}{name}": [pair.source_columns.get(name) for pair in pairs] for name in carried}
+    unmeasurable = [reasons for chunk in chunks for reasons in chunk.unmeasurable]
+    return to_columns(len(pairs), {**signals, **of_source}, unmeasurable)
 
 
 def _stacked(embeddings: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
@@ -112,7 +115,8 @@ def pair_rows(measured: Iterable[Measured]) -> Iterator[Row]:
         for pair, caption in zip(pairs, chunk.captions, strict=True):
             where = (None, None, None) if pair.image is None else (pair.image.uri, pair.image.offset, pair.image.size)
             identity = (pair.ordinal, pair.key, pair.uid, pair.source_uid)
-            yield (*identity, *where, pair.image_sha256, display_text(pair.raw_caption), caption)
+            texts = (display_text(pair.raw_caption), caption)
+            yield (*identity, *where, pair.image_sha256, *texts, dict(pair.source_columns) or None)
 
 
 def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iterator[Row]:
@@ -126,25 +130,12 @@ def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iter
 
 def decision_rows(decisions: Decisions) -> Iterator[Row]:
     """Make the rows of the table `decision`, in the order of DECISION_COLUMNS."""
-    for start in range(0, len(decisions), ROWS_AT_ONCE):
-        block = decisions.take(slice(start, start + ROWS_AT_ONCE))
-        yield from zip(
-            range(start, start + len(block)),
-            *(_or_none(values, np.isnan(values)) for values in (block.z, block.p, block.q)),
-            _VERDICT_NAMES[block.verdicts].tolist(),
-            _REASON_NAMES[block.reasons].tolist(),
-            _or_none(block.rank, block.rank == 0),
-            block.multiplicity.tolist(),
-            strict=True,
-        )
-
-
-def _or_none(values: Floats | Integers, absent: Flags) -> list[float | int | None]:
-    """Turn numbers into Python's own, None where they are absent."""
-    objects = values.astype(np.object_)
-    objects[absent] = None
-    numbers: list[float | int | None] = objects.tolist()
-    return numbers
+    ordinals = count()
+    for verdicts, reasons, z, p, q, ranks, multiplicities in decisions.blocks():
+        here = islice(ordinals, len(verdicts))
+        # Plain words: the drivers take their time over a subclass of str.
+        names = ([_NAMES[word] for word in words] for words in (verdicts, reasons))
+        yield from zip(here, z, p, q, *names, ranks, multiplicities, strict=True)
 
 
 def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
@@ -166,6 +157,7 @@ def stored_pair(row: Mapping[str, Any]) -> IngestedPair:
         image_sha256=row["image_sha256"],
         raw_caption=None,
         source_uid=row["source_uid"],
+        source_columns=row["source_columns"] or {},
     )
 
 

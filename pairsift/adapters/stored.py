@@ -1,7 +1,7 @@
 """A committed attempt's pairs as they are decided on, from the store's columns; their embeddings from chunk files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,17 @@ from pairsift.adapters.store.decisions import (
     decision_columns,
     pair_columns,
     score_columns,
+    source_columns,
     unmeasurable_scores,
 )
+from pairsift.core.arrays import Floats
 from pairsift.core.calibration import Calibrated, Calibration, EmbeddedPairs, calibrate
 from pairsift.core.columns import Column, Columns, to_reason_codes
 from pairsift.core.deciding import PairTable, calibratable
 from pairsift.core.judgements import REASONS, VERDICTS, Judgements
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
-from pairsift.core.signals import BY_NAME
+from pairsift.core.signals import BY_NAME, SOURCE_PREFIX, source_column
 from pairsift.errors import ChunkDamagedError, ConservationError
 
 DECIDED = ("verdict", "reason", "alignment_z", "alignment_p")
@@ -42,9 +44,12 @@ class Decided:
 
 def stored_table(engine: Engine, part: CommittedPartition, policy: Policy) -> PairTable:
     """Read what a policy goes by of an attempt's pairs, and nothing else of them."""
-    words = sorted(name for name in policy.signals if BY_NAME[name].type == "str")
-    numbers = sorted(policy.signals - set(words))
-    values = {**_numbers(engine, part, numbers), **_words(engine, part, words)}
+    signals = sorted(name for name in policy.signals if source_column(name) is None)
+    words = [name for name in signals if BY_NAME[name].type == "str"]
+    numbers = [name for name in signals if name not in words]
+    values: dict[str, Column] = {**stored_numbers(engine, part, numbers), **_words(engine, part, words)}
+    if policy.source_columns:
+        values |= _of_source(engine, part, policy.source_columns)
     reasons = to_reason_codes(part.pairs, _reasons(unmeasurable_scores(engine, part.attempt_id)))
     uids = _by_column(pair_columns(engine, part.attempt_id, ["uid"]), part, 1)[0] if policy.duplicates == "drop" else ()
     return PairTable(uids, Columns(part.pairs, values, reasons))
@@ -69,7 +74,7 @@ def calibrated_anew(
 
 
 def stored_embeddings(engine: Engine, storage: Path, part: CommittedPartition) -> EmbeddedPairs:
-    """Read what calibration sees of an attempt's pairs; ChunkDamagedError where a chunk file is not as it was."""
+    """Read what z and p go by of an attempt's pairs; ChunkDamagedError where a chunk file is not as it was."""
     uids, pictures = _by_column(pair_columns(engine, part.attempt_id, ["uid", "image_sha256"]), part, 2)
     chunks = [read_chunk(storage / chunk_uri(fingerprint), signals=False) for fingerprint in part.chunks]
     if [uid for chunk in chunks for uid in chunk.uids] != list(uids):
@@ -97,7 +102,8 @@ def _require_all(rows: Sequence[tuple[Any, ...]], part: CommittedPartition) -> N
         )
 
 
-def _numbers(engine: Engine, part: CommittedPartition, signals: Sequence[str]) -> dict[str, Column]:
+def stored_numbers(engine: Engine, part: CommittedPartition, signals: Sequence[str]) -> dict[str, Floats]:
+    """Read signals that are numbers of an attempt's pairs: (n,) float64 by name, NaN where absent."""
     rows = score_columns(engine, part.attempt_id, [BY_NAME[name].column for name in signals]) if signals else []
     if signals:
         _require_all(rows, part)
@@ -109,6 +115,16 @@ def _words(engine: Engine, part: CommittedPartition, signals: Sequence[str]) -> 
     rows = score_columns(engine, part.attempt_id, [BY_NAME[name].column for name in signals]) if signals else []
     columns = _by_column(rows, part, len(signals)) if signals else []
     return {name: np.array(column, dtype=np.object_) for name, column in zip(signals, columns, strict=True)}
+
+
+def _of_source(engine: Engine, part: CommittedPartition, names: Collection[str]) -> dict[str, Column]:
+    """Read columns of the source: (n,) object by `source.NAME`, None where absent."""
+    values = {name: np.full(part.pairs, None, dtype=np.object_) for name in names}
+    for ordinal, text in source_columns(engine, part.attempt_id):
+        for name, value in json.loads(text).items():
+            if name in values:
+                values[name][ordinal] = value
+    return {f"{SOURCE_PREFIX}{name}": column for name, column in values.items()}
 
 
 def _reasons(rows: Sequence[tuple[int, str]]) -> list[tuple[int, dict[str, Reason]]]:

@@ -108,7 +108,7 @@ def _with_json(rows: Iterable[Row], documents: Sequence[int]) -> Iterator[list[o
     for row in rows:
         values = list(row)
         for index in documents:
-            values[index] = json.dumps(row[index])
+            values[index] = None if row[index] is None else json.dumps(row[index])
         yield values
 
 

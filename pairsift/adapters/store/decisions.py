@@ -24,7 +24,7 @@ from pairsift.adapters.store.tables import (
     policy,
     score,
 )
-from pairsift.core.policy import nearest
+from pairsift.core.conditions import nearest
 from pairsift.core.records import Reason, Verdict
 from pairsift.errors import ConfigError, ConservationError
 
@@ -153,6 +153,12 @@ def unmeasurable_scores(engine: Engine, attempt_id: int) -> list[tuple[int, str]
     why = cast(score.c.unmeasurable, Text)
     query = select(score.c.ordinal, why).where(score.c.attempt_id == attempt_id, why != "{}")
     return _fetch(engine, query)
+
+
+def source_columns(engine: Engine, attempt_id: int) -> list[tuple[int, str]]:
+    """Read the columns of the source that were kept, as JSON, with the ordinals of the pairs that have any."""
+    kept = cast(pair.c.source_columns, Text)
+    return _fetch(engine, select(pair.c.ordinal, kept).where(pair.c.attempt_id == attempt_id, kept.is_not(None)))
 
 
 def pair_columns(engine: Engine, attempt_id: int, columns: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, sel
 from sqlalchemy.exc import DBAPIError
 
 from pairsift.adapters.store.bulk import insert_rows, storable_text
+from pairsift.adapters.store.drift import append_statistics
 from pairsift.adapters.store.engine import now, writing
 from pairsift.adapters.store.registry import insert_if_missing, insert_missing
 from pairsift.adapters.store.rows import (
@@ -96,6 +97,7 @@ def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
         _check_conservation(connection, claim, result)
         decided = DecidedRow(claim.attempt_id, result.decision_set_id, result.counts, result.mismatch)
         enter_decided(connection, decided)
+        append_statistics(connection, claim.attempt_id, result.statistics)
         _append_models(connection, claim, result.models)
         replace_exports(connection, claim.attempt_id, result.decision_set_id, result.out_uri, result.exports)
         _close_attempt(

@@ -77,7 +77,7 @@ def lineage() -> dict[str, tuple[str, str | None, str, str | None, int | None]]:
     shown = pair_lineage.c
     query = select(shown.key, shown.verdict, shown.reason, shown.policy_version, shown.export_uri, shown.export_row)
     with workplace.store().connect() as connection:
-        return {row.key: tuple(row)[1:] for row in connection.execute(query)}  # type: ignore[misc] # five values
+        return {row.key: tuple(row)[1:] for row in connection.execute(query)}
 
 
 def row_counts() -> dict[str, int]:
