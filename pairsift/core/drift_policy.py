@@ -42,7 +42,9 @@ class DriftLimits(PolicyModel):
         unwatched = [name for name in self.signals if name not in BY_NAME or name in IDENTITIES]
         if unwatched:
             raise PydanticCustomError(
-                "unwatched", "{name} is not watched: only signals are, but for those that name a picture", {"name": unwatched[0]}
+                "unwatched",
+                "{name} is not watched: only signals are, but for those that name a picture",
+                {"name": unwatched[0]},
             )
         return self
 
