@@ -17,8 +17,6 @@ COMMAND = "from pairsift.cli import main; main()"
 VERDICTS = ["keep", "drop", "quarantine"]
 
 
-def curated_sample() -> pd.DataFrame:
-    """Curate the sample's shards with the defaults, in a folder of its own; one row a pair, as in `pair_lineage`."""
 @contextmanager
 def curated(source: str) -> Iterator[Path]:
     """Curate the sample's `shards` or `folder` with the defaults; yield the folder that holds database and files."""
@@ -34,15 +32,13 @@ def curated(source: str) -> Iterator[Path]:
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        with closing(sqlite3.connect(Path(folder) / "pairsift.db")) as connection:
-            return pd.read_sql_query("SELECT * FROM pair_lineage", connection)
         yield Path(folder)
 
 
 def curated_sample() -> pd.DataFrame:
-    """Curate the sample's shards; one row a pair: key, verdict and reason."""
+    """Curate the sample's shards; one row a pair, as in `pair_lineage`."""
     with curated("shards") as folder:
-        return read_lineage(folder, ("key", "verdict", "reason"))
+        return read_lineage(folder, ("*",))
 
 
 def read_lineage(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
