@@ -16,14 +16,12 @@ from benchmarks.sample_pictures import Encoded, encode, read_honest_pairs
 from benchmarks.swapped_captions import (
     Floats,
     Integers,
-    false_share,
     good_kept,
-    interval,
     mean_auc,
     nearest_swap_auc,
-    resampled_weights,
 )
 from pairsift.config import ScoreConfig
+from pairsift.core.discrimination import false_share, interval, resampled_weights
 from pairsift.core.policy import ALIGNMENT
 from pairsift.models.device import resolve
 from pairsift.models.scores import Scores
@@ -95,7 +93,7 @@ def _print_promise(experiments: Sequence[Experiment]) -> None:
 
 
 def _promise_cell(experiment: Experiment, alpha: float) -> str:
-    false = np.mean([false_share(outcome, alpha) for outcome in experiment.outcomes])
+    false = np.mean([false_share(one.q <= alpha, one.draw.swapped) for one in experiment.outcomes])
     kept = np.mean([good_kept(outcome, alpha) for outcome in experiment.outcomes])
     return f"{false:.3f}, {kept:.2f}"
 

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from rich import box
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
@@ -216,6 +218,14 @@ def render_quantise(outcome: Mapping[str, Any]) -> list[RenderableType]:
         facts(f"{outcome['encoder']} in int8 against float32", outcome["facts"]),
         plain_line(f"{overlap}: {done if outcome['switched_on'] else refused}"),
     ]
+
+
+@contextmanager
+def counting(what: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error while the block runs; it is given what tells the bar how much more is done."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.advance(task, done)
 
 
 def render_upgrade(result: Mapping[str, Any]) -> list[RenderableType]:

@@ -25,7 +25,7 @@ from pairsift.adapters.store.registry import (
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
-from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest, ScoreConfig
+from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest
 from pairsift.core.calibration import UNCALIBRATED, pilot_order
 from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
@@ -33,7 +33,7 @@ from pairsift.core.naming import dataset_name
 from pairsift.core.policy import Policy, nearest
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
-from pairsift.models.encoder import left_out, model_cards, score_fingerprint
+from pairsift.models.encoder import model_cards, require_signals, score_fingerprint
 from pairsift.settings import Settings
 from tasks.references import PlannedPartition, RunPlan
 from tasks.retrying import STAGE
@@ -138,16 +138,6 @@ def chunk_pairs(config: RunConfig) -> int:
     if config.chunk_pairs != "auto":
         return config.chunk_pairs
     return CHUNK_PAIRS[config.score.device.partition(":")[0]]
-
-
-def require_signals(policy: Policy, score: ScoreConfig) -> None:
-    """Refuse (ConfigError) a policy that goes by signals which the encoder does not measure."""
-    lacking = sorted(policy.signals & left_out(score))
-    if lacking:
-        raise ConfigError(
-            f"policy {policy.name!r} goes by {', '.join(lacking)}, which {score.encoder} does not measure by itself: "
-            "set score.baseline to on"
-        )
 
 
 def open_decisions(policy: Policy, job: PartitionJob, calibration: str | None) -> int:
