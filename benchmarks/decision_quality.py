@@ -23,7 +23,7 @@ from benchmarks.swapped_captions import (
 )
 from pairsift.config import ScoreConfig
 from pairsift.core.discrimination import false_share, interval, resampled_weights
-from pairsift.core.policy import ALIGNMENT
+from pairsift.core.selects import ALIGNMENT
 from pairsift.models.device import resolve
 from pairsift.models.scores import Scores
 

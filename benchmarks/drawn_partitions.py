@@ -11,7 +11,8 @@ from pairsift.core.baseline import pair_quality
 from pairsift.core.calibration import EmbeddedPairs, calibrate, draw_calibration
 from pairsift.core.columns import Columns
 from pairsift.core.deciding import PairTable, calibratable, decide
-from pairsift.core.policy import ALIGNMENT, Fdr, Policy
+from pairsift.core.policy import Policy
+from pairsift.core.selects import ALIGNMENT, Fdr
 from pairsift.models.scores import Scores, cosine
 
 SHARES = (0.1, 0.3, 0.6)

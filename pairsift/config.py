@@ -17,6 +17,10 @@ SourceFormat = Literal["auto", "webdataset", "folder"]
 """How a source is read: found by looking, or by one of the readers of `adapters.sources`."""
 
 
+COLUMN_NAME = r"^[^\s\x00-\x1f]{1,100}$"
+"""What a column of a source may be called."""
+
+
 def _label(name: str, _: FieldInfo | ComputedFieldInfo) -> str:
     """Label a field in the Prefect UI's form; a group without a label would be called by its class."""
     return name.replace("_", " ").capitalize()
@@ -44,6 +48,10 @@ class IngestConfig(Model):
         default=20,
         ge=0,
         description="A partition fails when damage costs more pairs than this, and more than lost_share of them.",
+    )
+    source_columns: tuple[Annotated[str, Field(pattern=COLUMN_NAME)], ...] = Field(
+        default=(),
+        description="Columns of the source kept with its pairs, besides those that the policy names.",
     )
 
 

@@ -16,9 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pairsift.core.signals import SIGNALS
+from pairsift.report.drifting import WHOLE_RUN, tell_drift
 
 WHOLE_CHARACTERS = 28
 """Columns of no longer values are never folded."""
+
+DRIFT_COLUMNS = ("partition", "level", "what moved (before → now)")
 
 Render = Callable[[Mapping[str, Any]], Sequence[RenderableType]]
 
@@ -89,6 +92,10 @@ def render_run(summary: Mapping[str, Any]) -> list[RenderableType]:
         table("Why pairs were not kept", ("reason", "count"), reasons),
         table("Partitions", ("state", "count"), [(state, count) for state, count in partitions.items()]),
     ]
+    drift = [(each["partition"] or WHOLE_RUN, each["level"], each["told"]) for each in summary["drift"]["moved"]]
+    if drift:
+        title = f"Drift against reference window {summary['drift']['window']}"
+        parts.append(table(title, DRIFT_COLUMNS, drift))
     if summary["missing_days"]:
         parts.append(table("Files not all there", ("day",), [(day,) for day in summary["missing_days"]]))
     if summary["failed"]:
@@ -127,14 +134,19 @@ def plain_line(line: str) -> Text:
 
 
 def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
-    """Draw every partition with its state and counts, a table for each data set."""
+    """Draw every partition with its state and counts, a table for each data set, and below it what drifted."""
     counts = ("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined")
     columns = ("partition", "status", "attempt", *counts, "error")
     titles = [column.removeprefix("pairs_") for column in columns]
-    return [
-        table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows])
-        for dataset, rows in groupby(status["partitions"], key=lambda row: row["dataset"])
-    ] or [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
+    parts: list[RenderableType] = []
+    for dataset, grouped in groupby(status["partitions"], key=lambda row: row["dataset"]):
+        rows = list(grouped)
+        parts.append(table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows]))
+        drifted = [(row["partition"], row["drift"]) for row in rows if row["drift"] and row["drift"]["moved"]]
+        if drifted:
+            shown = [(partition, drift["level"], tell_drift(drift)) for partition, drift in drifted]
+            parts.append(table(f"Drift in {dataset}", DRIFT_COLUMNS, shown))
+    return parts or [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
 
 
 def render_explain(story: Mapping[str, Any]) -> list[RenderableType]:
@@ -190,16 +202,26 @@ def render_reap(reaped: Mapping[str, Any]) -> list[RenderableType]:
 def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the policies that are shipped."""
     rows = [
-        (row["name"], row["version"], len(row["rules"]), selection(row["select"]), row["description"])
+        (row["name"], row["version"], len(row["rules"]), row["described"]["select"], row["description"])
         for row in result["policies"]
     ]
-    return [table("Policies", ("name", "version", "rules", "select", "description"), rows)]
+    return [
+        table("Policies", ("name", "version", "rules", "select", "description"), rows),
+        plain_line("pairsift policies NAME shows the rules of one"),
+    ]
 
 
-def selection(select: Mapping[str, Any]) -> str:
-    """Write a policy's selection in one line."""
-    settings = [f"{name} {value}" for name, value in select.items() if name not in ("method", "unmeasurable")]
-    return " ".join([select["method"], *settings])
+def render_policy(result: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw one policy: its rules in order, each with its unit, and its selection."""
+    (policy,) = result["policies"]
+    shown = zip(policy["described"]["rules"], policy["rules"], strict=True)
+    rows = [(number, text, rule["reason"], rule["unmeasurable"]) for number, (text, rule) in enumerate(shown, start=1)]
+    about = {name: policy[name] for name in ("description", "cleaner", "duplicates", "sha256")}
+    return [
+        facts(f"Policy {policy['name']}, version {policy['version']}", about),
+        table("A pair is dropped where", ("rule", "holds", "reason", "if unmeasurable"), rows),
+        facts("Kept of the rest", {"select": policy["described"]["select"]}),
+    ]
 
 
 def render_doctor(result: Mapping[str, Any]) -> list[RenderableType]:

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from pairsift.adapters.sampling import Sample, draw_sample
+from pairsift.adapters.sampling import Sample, Wanted, draw_sample
 from pairsift.config import RunConfig
 from pairsift.core.arrays import Flags, Integers
 from pairsift.core.discrimination import interval, resampled_weights
 from pairsift.core.examining import Discrimination, Sheet, discriminate, swap_aucs
 from pairsift.core.grading import PolicyGrade, draw_couples, grade
-from pairsift.core.policy import ALIGNMENT, Policy
+from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
+from pairsift.core.selects import ALIGNMENT
 from pairsift.errors import SourceError
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder, picture_fit, require_signals
@@ -125,7 +126,9 @@ def _set_up(config: RunConfig, exam: Exam) -> Bench:
 
 
 def _draw(source: str, config: RunConfig, exam: Exam, bench: Bench) -> Sample:
-    sample = draw_sample(source, config, exam.pairs, exam.seed, english_only=bench.encoder.english_only)
+    columns = frozenset(column for policy in exam.policies for column in policy.source_columns)
+    wanted = Wanted(exam.pairs, exam.seed, bench.encoder.english_only, columns)
+    sample = draw_sample(source, config, wanted)
     if len(sample.originals) < LEAST_PAIRS:
         raise SourceError(
             f"{source}: {len(sample.originals)} of {sample.read} pairs read are usable (a picture and a caption of "

@@ -21,7 +21,7 @@ from pairsift.adapters.results import (
     stored_measured,
     stored_pair,
 )
-from pairsift.adapters.scratch import read_decided
+from pairsift.adapters.scratch import read_decided, read_statistics
 from pairsift.adapters.store.origins import measurers
 from pairsift.adapters.store.protocol import commit_attempt, commit_export
 from pairsift.adapters.store.queries import StoredAttempt, attempt_rows, stored_attempt
@@ -53,7 +53,7 @@ def commit_partition(
     decided: DecidedPartition,
     exported: Sequence[ExportedFile],
 ) -> PartitionOutcome:
-    """Commit pairs, scores, decisions and files in one transaction."""
+    """Commit pairs, scores, decisions, statistics and files in one transaction."""
     made = read_decided(Path(decided.decided))
     files = partition_files(ingested)
     counts = count_verdicts(made.decisions)
@@ -72,6 +72,7 @@ def commit_partition(
         calibration_fingerprint=job.calibration,
         mismatch=None if made.mismatch is None else asdict(made.mismatch),
         damage=ingested.damage,
+        statistics=read_statistics(Path(decided.statistics)),
     )
     commit_attempt(store(), claim, result)
     get_run_logger().info("%s: attempt %d committed %d pairs", job.key, claim.fence, ingested.pairs)

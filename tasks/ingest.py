@@ -13,6 +13,7 @@ from pairsift.adapters.store.registry import partition_spec
 from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import chunk_fingerprint
 from pairsift.core.ingesting import check_damage, identify
+from pairsift.core.policy import Policy
 from pairsift.core.records import Damage, IngestedPair
 from tasks.references import ChunkSlice, IngestedPartition
 from tasks.retrying import STAGE
@@ -49,12 +50,13 @@ def log_ingested(key: str, ingested: IngestedPartition) -> None:
 def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair]:
     """Read the source's pairs one by one; damage is put aside."""
     spec = partition_spec(store(), job.partition_id)
+    wanted = Policy.model_validate_json(job.policy).source_columns.union(job.config.ingest.source_columns)
     ordinal = 0
     for found in read_partition(spec):
         if isinstance(found, Damage):
             damage.append(found)
             continue
-        yield identify(ordinal, found, job.config.preprocess.max_caption_bytes)
+        yield identify(ordinal, found, job.config.preprocess.max_caption_bytes, wanted)
         ordinal += 1
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pairsift.config import PartitionJob, RunRequest
+from pairsift.core.drift_policy import DriftPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ class PreparedChunk:
 
 @dataclass(frozen=True, slots=True)
 class DecidedPartition:
-    """A partition's verdicts in local scratch."""
+    """A partition's verdicts in local scratch, and the statistics to tell drift by."""
 
     decided: str
+    statistics: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class RunPlan:
     the partitions, in order, of which a calibration is made; none where the policy needs none or the data set has one.
     `source` says what was found there and how it is read. `day` is the run's own day and `missing_days` are those of
     its days whose files have not all arrived, for a source with a date; a run of chosen partitions waits for none.
-    `request` has that day filled in, and `policy` is the policy's name and version.
+    `request` has that day filled in, `policy` is the policy's name and version, and `drift` its limits of drift.
     """
 
     run_id: str
@@ -109,6 +111,7 @@ class RunPlan:
     chosen: tuple[PlannedPartition, ...]
     day: str | None
     missing_days: tuple[str, ...]
+    drift: DriftPolicy
     jobs: tuple[PartitionJob, ...] = ()
     skipped: tuple[str, ...] = ()
 

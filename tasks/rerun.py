@@ -6,7 +6,7 @@ from pairsift.adapters.store.engine import require_current
 from pairsift.adapters.store.registry import dataset_names
 from pairsift.adapters.store.runs import partitions_without_request, requests_to_rerun
 from pairsift.config import RunRequest
-from pairsift.core.policy import nearest
+from pairsift.core.conditions import nearest
 from pairsift.errors import ConfigError
 from tasks.retrying import STAGE
 from tasks.workplace import store

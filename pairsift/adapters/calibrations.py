@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from pairsift.adapters.chunks import embedding_column, vectors_of, write_table
 from pairsift.adapters.durable import FileFacts, write_durably
 from pairsift.core.calibration import Calibration, EmbeddedPairs, prepare_calibration
+from pairsift.core.signals import BY_NAME, NUMBERS
 from pairsift.errors import CalibrationDamagedError
 
 COLUMNS = ("uid", "caption", "image_sha256", "image_embedding", "text_embedding")
@@ -38,6 +39,7 @@ def write_reference(path: Path, pairs: EmbeddedPairs) -> FileFacts:
         "image_sha256": pa.array(pairs.pictures, pa.string()),
         "image_embedding": embedding_column(pairs.image.astype(np.float16)),
         "text_embedding": embedding_column(pairs.text.astype(np.float16)),
+        **{BY_NAME[name].column: pa.array(values, pa.float64()) for name, values in pairs.values.items()},
     }
     return write_durably(path, lambda temporary: write_table(temporary, pa.table(columns)))
 
@@ -46,7 +48,7 @@ def read_reference(path: Path) -> EmbeddedPairs:
     """Read a reference set; CalibrationDamagedError where the file is gone, cut or changed."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read(columns=list(COLUMNS))
+            table = file.read(columns=[*COLUMNS, *(BY_NAME[name].column for name in NUMBERS)])
     except (OSError, pa.ArrowException) as error:
         raise CalibrationDamagedError(
             f"calibration file {path} is gone or damaged: bring it back from a backup, or make a new calibration by "
@@ -58,19 +60,22 @@ def read_reference(path: Path) -> EmbeddedPairs:
         pictures=table["image_sha256"].to_pylist(),
         image=vectors_of(table["image_embedding"]).astype(np.float32),
         text=vectors_of(table["text_embedding"]).astype(np.float32),
+        values={name: table[BY_NAME[name].column].to_numpy() for name in NUMBERS},
     )
 
 
 def join_pairs(parts: Iterable[EmbeddedPairs]) -> EmbeddedPairs:
     """Put candidates of several partitions together; without any there are no pairs, in no dimension."""
     nothing = np.empty((0, 0), np.float32)
-    several = list(parts) or [EmbeddedPairs([], [], [], nothing, nothing)]
+    no_values = {name: np.empty(0) for name in NUMBERS}
+    several = list(parts) or [EmbeddedPairs([], [], [], nothing, nothing, no_values)]
     return EmbeddedPairs(
         uids=[uid for part in several for uid in part.uids],
         captions=[caption for part in several for caption in part.captions],
         pictures=[picture for part in several for picture in part.pictures],
         image=np.concatenate([part.image for part in several]),
         text=np.concatenate([part.text for part in several]),
+        values={name: np.concatenate([part.values[name] for part in several]) for name in NUMBERS},
     )
 
 

@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         ("image_sha256", pa.string()),
         ("raw_caption", pa.large_binary()),
         ("source_uid", pa.string()),
+        ("source_columns", pa.string()),  # a JSON object; null for none
     ]
 )
 
@@ -58,7 +59,7 @@ def write_pairs(path: Path, pairs: Iterable[IngestedPair]) -> PairList:
 
 
 def pairs_digest(pairs: Iterable[IngestedPair]) -> str:
-    """Hash the pairs as `write_pairs` does: sha256 over uid, key, image and source's uid of each, in order."""
+    """Hash the pairs as `write_pairs` does: sha256 over uid, key, image, source's uid and columns of each, in order."""
     digest = hashlib.sha256()
     for pair in pairs:
         digest.update(_identity(pair))
@@ -66,7 +67,9 @@ def pairs_digest(pairs: Iterable[IngestedPair]) -> str:
 
 
 def _identity(pair: IngestedPair) -> bytes:
-    return json.dumps([pair.uid, pair.key, pair.image_sha256, pair.source_uid]).encode()
+    # Without columns nothing is added, so that exports of pairs without them keep their names.
+    columns = [pair.source_columns] if pair.source_columns else []
+    return json.dumps([pair.uid, pair.key, pair.image_sha256, pair.source_uid, *columns], sort_keys=True).encode()
 
 
 def read_pairs(path: Path, start: int, stop: int) -> list[IngestedPair]:
@@ -110,14 +113,16 @@ def _to_arrow(pairs: Sequence[IngestedPair]) -> pa.RecordBatch:
         [pair.image_sha256 for pair in pairs],
         [pair.raw_caption for pair in pairs],
         [pair.source_uid for pair in pairs],
+        [json.dumps(pair.source_columns) if pair.source_columns else None for pair in pairs],
     ]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
     return pa.record_batch(arrays, schema=SCHEMA)
 
 
 def _from_arrow(batch: pa.RecordBatch) -> Iterator[IngestedPair]:
-    for ordinal, uid, key, uri, offset, size, sha256, caption, source_uid in zip(
+    for ordinal, uid, key, uri, offset, size, sha256, caption, source_uid, columns in zip(
         *(column.to_pylist() for column in batch.columns), strict=True
     ):
         image = None if uri is None else Location(uri, offset, size)
-        yield IngestedPair(ordinal, uid, key, image, sha256, caption, source_uid)
+        source_columns = {} if columns is None else json.loads(columns)
+        yield IngestedPair(ordinal, uid, key, image, sha256, caption, source_uid, source_columns)

@@ -3,12 +3,16 @@
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from pairsift.config import explain_validation
-from pairsift.core.policy import Policy, nearest
+from pairsift.core.conditions import nearest
+from pairsift.core.policy import Policy
+from pairsift.core.rules import describe_rule
+from pairsift.core.selection import describe_select
 from pairsift.errors import ConfigError
 
 SUFFIX = ".yaml"
@@ -34,6 +38,13 @@ def load_policy(name_or_path: str) -> Policy:
 def shipped_policies() -> list[Policy]:
     """Read every policy that comes with the package, by name."""
     return [_read(file, f"shipped policy {name}") for name, file in _shipped_files().items()]
+
+
+def describe_policy(policy: Policy) -> dict[str, Any]:
+    """Tell a policy's whole content, its sha256, and in words every rule and the selection with their units."""
+    content = policy.model_dump(mode="json", by_alias=True)
+    described = {"rules": [describe_rule(rule) for rule in policy.rules], "select": describe_select(policy.select)}
+    return {**content, "sha256": policy.sha256, "described": described}
 
 
 def _shipped_files() -> dict[str, Traversable]:

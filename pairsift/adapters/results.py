@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from pairsift.core.columns import Columns, to_columns
 from pairsift.core.deciding import Decision, Decisions, PairTable
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
-from pairsift.core.signals import SIGNALS
+from pairsift.core.signals import NUMBERS, SIGNALS, SOURCE_PREFIX
 from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
@@ -74,21 +74,26 @@ def measured_pairs(measured: Iterable[Measured]) -> MeasuredPairs:
     for chunk_pairs, chunk in measured:
         pairs += chunk_pairs
         chunks.append(chunk)
+    columns = _columns(pairs, chunks)
     return MeasuredPairs(
-        table=PairTable([pair.uid for pair in pairs], _columns(len(pairs), chunks)),
+        table=PairTable([pair.uid for pair in pairs], columns),
         embedded=EmbeddedPairs(
             uids=[pair.uid for pair in pairs],
             captions=[caption for chunk in chunks for caption in chunk.captions],
             pictures=[pair.image_sha256 for pair in pairs],
             image=_stacked([chunk.image_embedding for chunk in chunks]),
             text=_stacked([chunk.text_embedding for chunk in chunks]),
+            values={name: columns.numbers(name) for name in NUMBERS},
         ),
     )
 
 
-def _columns(count: int, chunks: Sequence[ChunkData]) -> Columns:
+def _columns(pairs: Sequence[IngestedPair], chunks: Sequence[ChunkData]) -> Columns:
     signals = {s.name: [value for chunk in chunks for value in chunk.signals[s.name]] for s in SIGNALS}
-    return to_columns(count, signals, [reasons for chunk in chunks for reasons in chunk.unmeasurable])
+    carried = sorted({name for pair in pairs for name in pair.source_columns})
+    of_source = {f"{SOURCE_PREFIX}{name}": [pair.source_columns.get(name) for pair in pairs] for name in carried}
+    unmeasurable = [reasons for chunk in chunks for reasons in chunk.unmeasurable]
+    return to_columns(len(pairs), {**signals, **of_source}, unmeasurable)
 
 
 def _stacked(embeddings: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
@@ -109,7 +114,8 @@ def pair_rows(measured: Iterable[Measured]) -> Iterator[Row]:
         for pair, caption in zip(pairs, chunk.captions, strict=True):
             where = (None, None, None) if pair.image is None else (pair.image.uri, pair.image.offset, pair.image.size)
             identity = (pair.ordinal, pair.key, pair.uid, pair.source_uid)
-            yield (*identity, *where, pair.image_sha256, display_text(pair.raw_caption), caption)
+            texts = (display_text(pair.raw_caption), caption)
+            yield (*identity, *where, pair.image_sha256, *texts, dict(pair.source_columns) or None)
 
 
 def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iterator[Row]:
@@ -121,11 +127,11 @@ def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iter
             yield (pair.ordinal, *values, dict(reasons), {}, next(attempts))
 
 
-def decision_rows(decisions: Iterable[Decision]) -> Iterator[Row]:
+def decision_rows(decisions: Decisions) -> Iterator[Row]:
     """Make the rows of the table `decision`, in the order of DECISION_COLUMNS."""
-    for ordinal, made in enumerate(decisions):
-        calibrated = (made.alignment_z, made.alignment_p, made.alignment_q)
-        yield (ordinal, *calibrated, made.verdict, made.reason, made.rank, made.multiplicity)
+    ordinals = count()
+    for verdicts, reasons, z, p, q, ranks, multiplicities in decisions.blocks():
+        yield from zip(islice(ordinals, len(verdicts)), z, p, q, verdicts, reasons, ranks, multiplicities, strict=True)
 
 
 def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
@@ -147,6 +153,7 @@ def stored_pair(row: Mapping[str, Any]) -> IngestedPair:
         image_sha256=row["image_sha256"],
         raw_caption=None,
         source_uid=row["source_uid"],
+        source_columns=row["source_columns"] or {},
     )
 
 

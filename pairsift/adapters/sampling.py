@@ -30,6 +30,16 @@ LEAST_FOREIGN = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many pairs, by which seed, with which of the source's columns; `english_only`: with English captions only."""
+
+    count: int
+    seed: int
+    english_only: bool
+    source_columns: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """Readable pairs, an even number, no two with one picture or one caption, out of so many that were read.
 
@@ -50,41 +60,41 @@ class _Candidate:
     language: str | None
 
 
-def draw_sample(source: str, config: RunConfig, count: int, seed: int, *, english_only: bool) -> Sample:
-    """Draw up to `count` pairs by a seed; where the encoder is `english_only`, it can read their captions.
+def draw_sample(source: str, config: RunConfig, wanted: Wanted) -> Sample:
+    """Draw up to so many pairs as are wanted.
 
     Only the first pairs of some partitions are read, so that a large source costs no more than a small one.
     """
     counter = itertools.count()
-    pairs = (pair for pair, _ in zip(_first_pairs(source, config, count, seed), counter, strict=False))
-    ranked = (found for pair in pairs for found in _rank(pair, config.preprocess, seed))
-    best = heapq.nsmallest(CANDIDATES_PER_PAIR * count, ranked, key=lambda found: found[0])
+    pairs = (pair for pair, _ in zip(_first_pairs(source, config, wanted), counter, strict=False))
+    ranked = (found for pair in pairs for found in _rank(pair, config.preprocess, wanted))
+    best = heapq.nsmallest(CANDIDATES_PER_PAIR * wanted.count, ranked, key=lambda found: found[0])
     candidates = [found for _, original in best for found in _with_language(original, config.preprocess)]
-    wanted = (found.original for found in candidates if found.english or not english_only)
-    chosen = list(itertools.islice(_different(wanted, config.preprocess), count))
+    readable = (found.original for found in candidates if found.english or not wanted.english_only)
+    chosen = list(itertools.islice(_different(readable, config.preprocess), wanted.count))
     foreign, foreign_from = _foreign_captions(candidates, chosen)
     even = chosen[: len(chosen) // 2 * 2]
     originals = [replace(one, foreign=foreign[place % len(foreign)]) for place, one in enumerate(even)]
     return Sample(originals, next(counter), foreign_from)
 
 
-def _first_pairs(source: str, config: RunConfig, count: int, seed: int) -> Iterator[ReadPair]:
+def _first_pairs(source: str, config: RunConfig, wanted: Wanted) -> Iterator[ReadPair]:
     """Read the first pairs of some partitions, which the seed chooses by their keys."""
     specs = open_source(source).partitions({}, config.ingest)
-    chosen = sorted(specs, key=lambda spec: fingerprint([seed, spec.key]))[:PARTITIONS]
-    each = math.ceil(READ_PER_PAIR * count / max(1, len(chosen)))
+    chosen = sorted(specs, key=lambda spec: fingerprint([wanted.seed, spec.key]))[:PARTITIONS]
+    each = math.ceil(READ_PER_PAIR * wanted.count / max(1, len(chosen)))
     return itertools.chain.from_iterable(itertools.islice(pairs_of(spec), each) for spec in chosen)
 
 
-def _rank(pair: ReadPair, config: PreprocessConfig, seed: int) -> Iterator[tuple[str, Original]]:
+def _rank(pair: ReadPair, config: PreprocessConfig, wanted: Wanted) -> Iterator[tuple[str, Original]]:
     """Give a pair that has image and caption its place in a random order that its content makes."""
     text = read_caption(pair.caption, config.max_caption_bytes)
     if pair.image is None or pair.caption is None or isinstance(text, Reason):
         return
-    ingested = identify(0, pair, config.max_caption_bytes)
+    ingested = identify(0, pair, config.max_caption_bytes, wanted.source_columns)
     if ingested.image_sha256 is not None:
-        rank = fingerprint([seed, ingested.uid])
-        yield rank, Original(pair.image, ingested.image_sha256, pair.caption, text, foreign="")
+        rank, columns = fingerprint([wanted.seed, ingested.uid]), ingested.source_columns
+        yield rank, Original(pair.image, ingested.image_sha256, pair.caption, text, "", columns)
 
 
 def _with_language(original: Original, config: PreprocessConfig) -> Iterator[_Candidate]:

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from pairsift.adapters.durable import needing_room
 from pairsift.core.deciding import Decision, PartitionDecision, to_decisions
+from pairsift.core.drift import Statistics
 from pairsift.core.mismatch import Mismatch
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Measurement, Reason, Verdict
+from pairsift.core.sketches import sketches_from_json
 
 Shape = tuple[int, int, int]
 
@@ -128,6 +130,18 @@ def read_decided(path: Path) -> PartitionDecision:
         decisions=to_decisions([_decision(**row) for row in decided["decisions"]]),
         mismatch=None if mismatch is None else Mismatch(**mismatch),
     )
+
+
+def write_statistics(path: Path, statistics: Statistics) -> None:
+    """Write what a partition's drift will be told by."""
+    with needing_room(path):
+        path.write_text(json.dumps(asdict(statistics)), encoding="utf-8")
+
+
+def read_statistics(path: Path) -> Statistics:
+    """Read what a partition's drift will be told by."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return Statistics(**{**stored, "signals": sketches_from_json(stored["signals"])})
 
 
 def _decision(verdict: str, reason: str | None, **measured: Any) -> Decision:  # noqa: ANN401 - JSON

@@ -9,7 +9,8 @@ from pairsift.adapters.store.queries import find_pairs
 from pairsift.core.deciding import explain_rule
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
-from pairsift.core.signals import SIGNALS
+from pairsift.core.selection import describe_select
+from pairsift.core.signals import SIGNALS, SOURCE_PREFIX
 
 ORIGIN = (
     "dataset", "partition", "key", "uid", "source_uid", "source_uri", "byte_offset", "byte_size", "image_sha256",
@@ -33,14 +34,15 @@ def tell(engine: Engine, key_or_uid: str) -> list[dict[str, Any]]:
 def _story(row: Mapping[str, Any]) -> dict[str, Any]:
     reasons = {name: Reason(reason) for name, reason in row["unmeasurable"].items()}
     values = {signal.name: row[signal.column] for signal in SIGNALS}
+    of_source = {f"{SOURCE_PREFIX}{name}": value for name, value in (row["source_columns"] or {}).items()}
     policy = Policy.model_validate_json(row["policy_text"])
     attempt = row["attempt_record"]
     return {
-        "origin": {name: row[name] for name in ORIGIN},
+        "origin": {name: row[name] for name in ORIGIN} | of_source,
         "signals": {name: value for name, value in values.items() if value is not None},
         "unmeasurable": reasons,
         "decision": {name: row[name] for name in DECISION}
-        | {"rule": explain_rule(policy, values, reasons) or _after_rules(row, policy)},
+        | {"rule": explain_rule(policy, values | of_source, reasons) or _after_rules(row, policy)},
         "provenance": {"measured": _measured(row)}
         | {name: attempt[name] for name in ATTEMPT}
         | {f"model {model['name']}": model["fingerprint"] for model in row["models"]}
@@ -69,6 +71,4 @@ def _after_rules(row: Mapping[str, Any], policy: Policy) -> str:
     """Tell how a pair fared that passed all rules."""
     if row["reason"] == Reason.EXACT_DUPLICATE:
         return "another pair of the partition has the same image and caption"
-    settings = policy.select.model_dump(exclude={"method", "unmeasurable"}, by_alias=True)
-    asked = ", ".join(f"{name} {value}" for name, value in settings.items())
-    return f"passed all {len(policy.rules)} rules; select {policy.select.method} ({asked}) → {row['verdict']}"
+    return f"passed all {len(policy.rules)} rules; select {describe_select(policy.select)} → {row['verdict']}"

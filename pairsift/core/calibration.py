@@ -1,6 +1,6 @@
 """A data set's calibration: an immutable reference set of pairs, and every pair's z and p against their cross pairs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,7 +38,8 @@ _OUTSIDE = -1
 class EmbeddedPairs:
     """n pairs as calibration sees them; equal captions or equal pictures (sha256 of the file) make pairs related.
 
-    `image` and `text` are (n, d) floating unit rows.
+    `image` and `text` are (n, d) floating unit rows; `values` are their signals that are numbers, (n,) float64 by name,
+    NaN where absent.
     """
 
     uids: Sequence[str]
@@ -46,6 +47,7 @@ class EmbeddedPairs:
     pictures: Sequence[str | None]
     image: npt.NDArray[np.floating]
     text: npt.NDArray[np.floating]
+    values: Mapping[str, Floats] = field(default_factory=dict)
 
     def take(self, rows: Integers) -> "EmbeddedPairs":
         """Copy some pairs, by their ordinals."""
@@ -56,18 +58,24 @@ class EmbeddedPairs:
             [self.pictures[row] for row in places],
             self.image[rows],
             self.text[rows],
+            {name: values[rows] for name, values in self.values.items()},
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """A reference set ready to judge by: its moments, its nulls (N,) float64 ascending, and whose captions it has."""
+    """A reference set ready to judge by.
+
+    Its moments, its nulls (N,) float64 ascending, the numbers of its captions and pictures, and its m pairs' signals by
+    name, (m,) float64.
+    """
 
     fingerprint: str
     reference: Reference
     nulls: Floats
     captions: dict[str, int]
     pictures: dict[str, int]
+    values: Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,9 +134,13 @@ def prepare_calibration(reference: EmbeddedPairs, score_fingerprint: str) -> Cal
     nulls = np.sort(null_z(prepared))
     if len(nulls) == 0:
         return None
-    identity = calibration_fingerprint(score_fingerprint, reference.uids)
     return Calibration(
-        identity, prepared, nulls, _known(reference.captions, captions), _known(reference.pictures, pictures)
+        fingerprint=calibration_fingerprint(score_fingerprint, reference.uids),
+        reference=prepared,
+        nulls=nulls,
+        captions=_known(reference.captions, captions),
+        pictures=_known(reference.pictures, pictures),
+        values=reference.values,
     )
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pairsift.core.arrays import Floats
 from pairsift.core.judgements import Codes, reason_code
 from pairsift.core.records import Reason, SignalValue
-from pairsift.core.signals import BY_NAME
+from pairsift.core.signals import BY_NAME, source_column
 from pairsift.errors import ConfigError
 
 Words = npt.NDArray[np.object_]
@@ -18,56 +18,64 @@ Column = Floats | Words
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """Signals of n pairs by name.
+    """Signals, and columns of the source as `source.NAME`, of n pairs by name.
 
-    A column of numbers is (n,) float64, NaN where absent; one of words (n,) object, None where absent. `reasons` are
-    (n,) codes of why a signal could not be measured, 0 where it was or does not apply; a signal of which every code
-    is 0 may be left out.
+    A signal that is a number is (n,) float64, NaN where absent; one that is a word (n,) object, None where absent. A
+    source column is (n,) object: numbers, words and None; one that is not there is absent of every pair. `reasons` are
+    (n,) codes of why a signal could not be measured, 0 where it was or does not apply; a signal of which every code is
+    0 may be left out.
     """
 
     count: int
     signals: Mapping[str, Column]
     reasons: Mapping[str, Codes]
 
-    def numbers(self, signal: str) -> Floats:
-        """The values of a signal that is a number; ConfigError if the table has not got it."""
-        return np.asarray(self._column(signal), dtype=np.float64)
+    def numbers(self, name: str) -> Floats:
+        """The numbers of a signal or source column, NaN where there is none; ConfigError if it was not scored."""
+        if source_column(name) is None:
+            return np.asarray(self._signal(name), dtype=np.float64)
+        return np.array([np.nan if isinstance(value, str) else value for value in self._of_source(name)], np.float64)
 
-    def words(self, signal: str) -> Words:
-        """The values of a signal that is a word; ConfigError if the table has not got it."""
-        return np.asarray(self._column(signal), dtype=np.object_)
+    def words(self, name: str) -> Words:
+        """The words of a signal or source column, None where there is none; ConfigError if it was not scored."""
+        if source_column(name) is None:
+            return np.asarray(self._signal(name), dtype=np.object_)
+        return _objects([value if isinstance(value, str) else None for value in self._of_source(name)])
 
-    def why_absent(self, signal: str) -> Codes:
-        """Why values of a signal could not be measured: (n,) codes, 0 where none is known."""
-        codes = self.reasons.get(signal)
+    def why_absent(self, name: str) -> Codes:
+        """Why values are absent where they are: (n,) codes, 0 where a signal does not apply."""
+        if source_column(name) is not None:
+            return np.full(self.count, reason_code(Reason.SOURCE_COLUMN_MISSING), dtype=np.uint8)
+        codes = self.reasons.get(name)
         return np.zeros(self.count, dtype=np.uint8) if codes is None else codes
 
-    def _column(self, signal: str) -> Column:
-        if signal not in self.signals:
+    def _signal(self, name: str) -> Column:
+        if name not in self.signals:
             raise ConfigError(
-                f"the policy asks for {signal}, which was not scored; scored are: {', '.join(self.signals)}"
+                f"the policy asks for {name}, which was not scored; scored are: {', '.join(self.signals)}"
             )
-        return self.signals[signal]
+        return self.signals[name]
+
+    def _of_source(self, name: str) -> list[SignalValue]:
+        values: list[SignalValue] = self.signals[name].tolist() if name in self.signals else [None] * self.count
+        return values
 
 
 def to_columns(
     count: int, signals: Mapping[str, Sequence[SignalValue]], unmeasurable: Sequence[Mapping[str, Reason]]
 ) -> Columns:
-    """Make columns of `count` pairs' values, None where not measured, and for each pair why.
+    """Make columns of `count` pairs' values, None where there is none, and for each pair why.
 
     A NaN among the values is unmeasurable as SIGNAL_UNMEASURABLE if no reason is given.
     """
     columns = {name: _to_column(name, values) for name, values in signals.items()}
     reasons = to_reason_codes(count, enumerate(unmeasurable))
-    nan = {
-        name: np.array([value is not None for value in values], dtype=np.bool_) & np.isnan(columns[name])
-        for name, values in signals.items()
-        if BY_NAME[name].type != "str"
-    }
     unknown = reason_code(Reason.SIGNAL_UNMEASURABLE)
-    for name, flags in nan.items():
+    for name in (name for name in signals if not _holds_objects(name)):
         codes = reasons.get(name, np.zeros(count, dtype=np.uint8))
-        reasons[name] = np.where(flags & (codes == 0), unknown, codes).astype(np.uint8)
+        given = np.array([value is not None for value in signals[name]], dtype=np.bool_)
+        nan = given & np.isnan(np.asarray(columns[name], dtype=np.float64))
+        reasons[name] = np.where(nan & (codes == 0), unknown, codes).astype(np.uint8)
     return Columns(count, columns, reasons)
 
 
@@ -82,7 +90,16 @@ def to_reason_codes(count: int, unmeasurable: Iterable[tuple[int, Mapping[str, R
     return codes
 
 
-def _to_column(signal: str, values: Sequence[SignalValue]) -> Column:
-    if BY_NAME[signal].type == "str":
-        return np.array(values, dtype=np.object_)
-    return np.array(values, dtype=np.float64)  # None becomes NaN
+def _to_column(name: str, values: Sequence[SignalValue]) -> Column:
+    return _objects(values) if _holds_objects(name) else np.array(values, dtype=np.float64)  # None becomes NaN
+
+
+def _holds_objects(name: str) -> bool:
+    return source_column(name) is not None or BY_NAME[name].type == "str"
+
+
+def _objects(values: Sequence[SignalValue]) -> Words:
+    """Make an array of one dimension, whatever its values are."""
+    column = np.empty(len(values), dtype=np.object_)
+    column[:] = values
+    return column

@@ -1,8 +1,8 @@
 """One decision for every pair of a table: unreadable, then rules, then copies, then the selection."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +22,13 @@ from pairsift.core.judgements import (
     reason_code,
 )
 from pairsift.core.mismatch import Mismatch
-from pairsift.core.policy import ALIGNMENT, Policy
+from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.core.rules import explain_first_failure, first_failures
-from pairsift.core.selection import select_pairs
+from pairsift.core.selection import Pools, select_pairs
+from pairsift.core.selects import ALIGNMENT
+
+NO_POOLS: Pools = {}
 
 ROWS_AT_ONCE = 8192
 """Rows that are Python objects at the same time while decisions are iterated over."""
@@ -89,12 +92,20 @@ class Decisions:
         return len(self.verdicts)
 
     def __iter__(self) -> Iterator[Decision]:
+        for block in self.blocks():
+            yield from map(Decision, *block)
+
+    def blocks(self) -> "Iterator[tuple[list[Any], ...]]":
+        """The columns of `Decision` as plain Python values, None where absent, some thousand rows at a time."""
         for start in range(0, len(self), ROWS_AT_ONCE):
             block = self.take(slice(start, start + ROWS_AT_ONCE))
-            columns = (getattr(block, field.name).tolist() for field in fields(block))
-            for verdict, reason, *calibrated, rank, multiplicity in zip(*columns, strict=True):
-                z, p, q = map(_present, calibrated)
-                yield Decision(VERDICTS[verdict], REASONS[reason], z, p, q, rank or None, multiplicity)
+            yield (
+                [VERDICTS[code] for code in block.verdicts.tolist()],
+                [REASONS[code] for code in block.reasons.tolist()],
+                *(_or_none(values, np.isnan(values)) for values in (block.z, block.p, block.q)),
+                _or_none(block.rank, block.rank == 0),
+                block.multiplicity.tolist(),
+            )
 
     def take(self, pairs: slice | Integers) -> "Decisions":
         """The decisions on some pairs, in the order given."""
@@ -124,15 +135,15 @@ def judge_alone(table: PairTable, policy: Policy) -> Judgements:
     return judged
 
 
-def decide(table: PairTable, policy: Policy, calibrated: Calibrated) -> Decisions:
+def decide(table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools = NO_POOLS) -> Decisions:
     """Decide every pair of a table of which z and p are known: (n,) float64, NaN where a pair has none.
 
     `fdr` quarantines survivors without a p-value as SIGNAL_UNMEASURABLE, whatever its `unmeasurable` says.
-    ConfigError if the policy asks for a signal that the table has not got.
+    `pools` are the values that `policy.pools` names. ConfigError if one of them, or a signal, is not there.
     """
     judged = judge_alone(table, policy)
     survivors = judged.kept
-    selection = select_pairs(policy.select, table.columns, survivors, calibrated)
+    selection = select_pairs(policy.select, table.columns, survivors, calibrated, pools)
     judged = overrule(judged, survivors, selection.judged)
     count = len(judged)
     q, rank = np.full(count, np.nan), np.zeros(count, dtype=np.int64)
@@ -164,7 +175,7 @@ def calibratable(columns: Columns, pairs: EmbeddedPairs) -> Flags:
 def explain_rule(policy: Policy, values: Mapping[str, SignalValue], unmeasurable: Mapping[str, Reason]) -> str | None:
     """Tell which rule a pair fails first, with threshold, unit and measured value; None if it passes them all.
 
-    A pair that cannot be read is told as such: no rule is tried on it.
+    A pair that cannot be read is told as such: no rule is tried on it. `values` are signals and `source.NAME` columns.
     """
     asked = {condition.signal for rule in policy.rules for condition in (rule, *rule.unless)}
     columns = to_columns(1, {signal: [values.get(signal)] for signal in asked}, [unmeasurable])
@@ -190,5 +201,9 @@ def _all_copies(count: int) -> Judgements:
     return Judgements(np.full(count, DROP, dtype=np.uint8), np.full(count, copy, dtype=np.uint8))
 
 
-def _present(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _or_none(values: Floats | Integers, absent: Flags) -> list[Any]:
+    """List values, None where they are absent."""
+    objects = values.astype(np.object_)
+    objects[absent] = None
+    listed: list[Any] = objects.tolist()
+    return listed

@@ -13,9 +13,7 @@ from pairsift.core.discrimination import interval, weighted_auc
 from pairsift.core.judgements import REASONS
 from pairsift.core.planting import Fault
 from pairsift.core.records import Reason
-from pairsift.core.signals import SIGNALS
-
-NUMERIC = tuple(signal.name for signal in SIGNALS if signal.type != "str")
+from pairsift.core.signals import NUMBERS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +81,7 @@ def discriminate(sheet: Sheet, weights: Integers) -> list[Discrimination]:
         _discriminate(sheet, fault, signal, weights)
         for fault in sheet.planted
         if fault is not Fault.EXACT_COPY  # measured like its original, bit by bit
-        for signal in NUMERIC
+        for signal in NUMBERS
         if not np.isnan(sheet.pairs.columns.numbers(signal)).all()
     ]
 

@@ -17,8 +17,10 @@ from pairsift.core.discrimination import false_share, interval, weighted_share
 from pairsift.core.examining import PlantedPairs, Sheet
 from pairsift.core.judgements import REASONS
 from pairsift.core.planting import Fault
-from pairsift.core.policy import Fdr, Policy
+from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
+from pairsift.core.selection import calibration_pools, pool_values
+from pairsift.core.selects import Fdr, Pool
 
 TURNS = 10
 """In each turn a fault is planted in one of so many originals."""
@@ -101,8 +103,12 @@ def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
     table = PairTable(pairs.embedded.uids, pairs.columns)
     eligible = calibratable(pairs.columns, pairs.embedded)
     survivors = judge_alone(table, policy).kept
-    calibration = draw_calibration(pairs.embedded, survivors[eligible[survivors]], score_fingerprint="exam")
-    decided = decide(table, policy, calibrate(calibration, pairs.embedded, eligible))
+    calibration = None
+    if policy.needs_calibration:
+        calibration = draw_calibration(pairs.embedded, survivors[eligible[survivors]], score_fingerprint="exam")
+    run = {ask: pool_values(pairs.columns, survivors, ask) for ask in policy.pools if ask.pool is Pool.RUN}
+    pools = run | calibration_pools(policy.pools, calibration)
+    decided = decide(table, policy, calibrate(calibration, pairs.embedded, eligible), pools)
     return [REASONS[code] for code in decided.reasons.tolist()]
 
 

@@ -40,6 +40,10 @@ class Judgements:
         """The places of those that are kept."""
         return np.flatnonzero(self.verdicts == KEEP)
 
+    def at(self, places: Integers) -> "Judgements":
+        """What is said of the pairs at some places."""
+        return Judgements(self.verdicts[places], self.reasons[places])
+
 
 def keep_all(count: int) -> Judgements:
     """Say KEEP of every pair."""

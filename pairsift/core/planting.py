@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pairsift.core.arrays import Integers
 from pairsift.core.images import resize
+from pairsift.core.records import ColumnValue
 
 Pixels = NDArray[np.uint8]
 
@@ -53,7 +54,7 @@ class Fault(StrEnum):
 class Original:
     """A pair to plant faults in: its file and caption as they came, the caption as text, and a caption that is foreign.
 
-    `foreign` is in another language, and of no picture or another one.
+    `foreign` is in another language, and of no picture or another one; `source_columns` are those a policy goes by.
     """
 
     image: bytes
@@ -61,6 +62,7 @@ class Original:
     caption: bytes
     text: str
     foreign: str
+    source_columns: Mapping[str, ColumnValue]
 
 
 def blur(rgb: Pixels) -> Pixels:

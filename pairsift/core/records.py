@@ -35,6 +35,8 @@ class Reason(StrEnum):
     # The pair can be read, but a model cannot measure it.
     LANGUAGE_UNSUPPORTED = "language_unsupported"
     SIGNAL_UNMEASURABLE = "signal_unmeasurable"
+    # The source carries no such column of the pair, or one of another type.
+    SOURCE_COLUMN_MISSING = "source_column_missing"
     # A rule of the policy dropped it.
     IMAGE_TOO_SMALL = "image_too_small"
     ODD_ASPECT_RATIO = "odd_aspect_ratio"
@@ -63,7 +65,10 @@ class Cleaner(StrEnum):
     BASELINE = "baseline"
 
 
-SignalValue = float | int | str | None
+ColumnValue = float | int | str
+"""What a source may carry of a pair besides image and caption."""
+
+SignalValue = ColumnValue | None
 """None: not measured; the reason is then in the pair's `unmeasurable`, or the signal does not apply."""
 
 
@@ -88,7 +93,10 @@ class SourcePair:
 
 @dataclass(frozen=True, slots=True)
 class IngestedPair:
-    """One pair after ingest: identified and located. `ordinal` counts from 0 within the partition."""
+    """One pair after ingest: identified and located. `ordinal` counts from 0 within the partition.
+
+    `source_columns` are those of the source's columns that were asked for and that it carries.
+    """
 
     ordinal: int
     uid: str
@@ -97,6 +105,7 @@ class IngestedPair:
     image_sha256: str | None
     raw_caption: bytes | None
     source_uid: str | None = None
+    source_columns: Mapping[str, ColumnValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +166,12 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class ReadPair:
-    """One pair of a source with its bytes, as ingest sees it."""
+    """One pair of a source with its bytes, as ingest sees it.
+
+    `fields` is what the source says of the pair, as it says it: anything may be in it.
+    """
 
     pair: SourcePair
     image: bytes | None
     caption: bytes | None
+    fields: Mapping[str, object] = field(default_factory=dict)

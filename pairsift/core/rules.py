@@ -12,10 +12,10 @@ import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.columns import Columns, Words
+from pairsift.core.conditions import Condition, Rule, Scalar, Unmeasurable
 from pairsift.core.judgements import DROP, KEEP, REASONS, VERDICTS, Codes, Judgements, keep_all, reason_code
-from pairsift.core.policy import Condition, Rule, Scalar, Unmeasurable
 from pairsift.core.records import Verdict
-from pairsift.core.signals import BY_NAME
+from pairsift.core.signals import BY_NAME, source_column, unit_of
 
 SYMBOLS = {"lt": "<", "le": "≤", "gt": ">", "ge": "≥", "eq": "=", "in": "in", "not_in": "not in"}
 
@@ -62,7 +62,13 @@ def explain_first_failure(rules: Sequence[Rule], columns: Columns, pair: int) ->
     unmeasured = _unmeasured_signal(rule, columns, pair)
     shown = f"{unmeasured} is unmeasurable" if unmeasured else f"{rule.signal} = {_shown_value(rule, columns, pair)}"
     verdict, reason = VERDICTS[failures.judged.verdicts[0]], REASONS[failures.judged.reasons[0]]
-    return f"rule {number}: {shown}; {_describe(rule)}{_describe_unless(rule)} → {verdict} ({reason})"
+    return f"rule {number}: {shown}; {describe_rule(rule)} → {verdict} ({reason})"
+
+
+def describe_rule(rule: Rule) -> str:
+    """Write a rule's comparison and exceptions in one line, each threshold with its unit."""
+    exceptions = " or ".join(map(_describe_condition, rule.unless))
+    return f"{_describe_condition(rule)}, unless {exceptions}" if exceptions else _describe_condition(rule)
 
 
 def _try_rule(rule: Rule, columns: Columns, pairs: Integers) -> Judgements:
@@ -83,7 +89,7 @@ def _try_rule(rule: Rule, columns: Columns, pairs: Integers) -> Judgements:
 
 def _try(condition: Condition, columns: Columns, pairs: Integers) -> tuple[Flags, Codes]:
     """For each pair: whether a condition holds, and where that cannot be known the code of the reason."""
-    if BY_NAME[condition.signal].type == "str":
+    if condition.reads_words:
         holds, absent = _compare_words(condition, columns.words(condition.signal)[pairs])
     else:
         numbers = columns.numbers(condition.signal)[pairs]
@@ -117,18 +123,13 @@ def _unmeasured_signal(rule: Rule, columns: Columns, pair: int) -> str | None:
 
 
 def _shown_value(rule: Rule, columns: Columns, pair: int) -> str:
-    kind = BY_NAME[rule.signal].type
-    if kind == "str":
+    if rule.reads_words:
         return str(columns.words(rule.signal)[pair])
     value = columns.numbers(rule.signal)[pair]
-    return f"{value:.0f}" if kind == "int" else f"{value:.6g}"
+    whole = source_column(rule.signal) is None and BY_NAME[rule.signal].type == "int"
+    return f"{value:.0f}" if whole else f"{value:.6g}"
 
 
-def _describe(condition: Condition) -> str:
+def _describe_condition(condition: Condition) -> str:
     shown = [f"{value:g}" if isinstance(value, float) else value for value in condition.thresholds]
-    unit = BY_NAME[condition.signal].unit
-    return f"{condition.signal} {SYMBOLS[condition.comparison]} {', '.join(shown)} [{unit}]"
-
-
-def _describe_unless(rule: Rule) -> str:
-    return f", unless {' or '.join(_describe(exception) for exception in rule.unless)}" if rule.unless else ""
+    return f"{condition.signal} {SYMBOLS[condition.comparison]} {', '.join(shown)} [{unit_of(condition.signal)}]"

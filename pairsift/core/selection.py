@@ -1,18 +1,35 @@
 """Which of the survivors of rules and duplicates a policy's selection keeps, and how it ranks them."""
 
-import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
-from pairsift.core.calibration import Calibrated
+from pairsift.core.calibration import Calibrated, Calibration
 from pairsift.core.columns import Columns
+from pairsift.core.conditions import Unmeasurable
+from pairsift.core.cuts import percentile_cut, share_cut, share_cut_of_all
 from pairsift.core.false_discovery import q_values, unrelated_share
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE, VERDICTS, Judgements, keep_all, overrule, reason_code
-from pairsift.core.policy import Absolute, Fdr, Select, TopFraction, Unmeasurable
 from pairsift.core.records import Reason, Verdict
+from pairsift.core.selects import (
+    Absolute,
+    Among,
+    Counting,
+    Fdr,
+    Member,
+    Percentile,
+    Pool,
+    PoolRequest,
+    Select,
+    members_of,
+)
+from pairsift.core.signals import unit_of
+from pairsift.errors import ConfigError
+
+Pools = Mapping[PoolRequest, Floats]
+"""Values of pools beyond the partition, each (m,) float64, NaN for a pair without one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,36 +41,38 @@ class Selection:
     rank: Integers
 
 
-def select_pairs(select: Select, columns: Columns, survivors: Integers, calibrated: Calibrated) -> Selection:
+def select_pairs(
+    select: Select, columns: Columns, survivors: Integers, calibrated: Calibrated, pools: Pools
+) -> Selection:
     """Select among the survivors (ordinals): those without a value are judged first, the rest are ranked together.
 
-    `fdr` quarantines as SIGNAL_UNMEASURABLE a pair that has the signal but no p-value.
+    `fdr` quarantines as SIGNAL_UNMEASURABLE a pair that has the signal but no p-value. ConfigError where `pools` lacks
+    what the selection asks for.
     """
-    scores = columns.numbers(select.signal)[survivors]
-    judged = _judge_unmeasured(select, columns, survivors, np.isnan(scores))
-    if isinstance(select, Fdr):
-        return _select_by_fdr(select, calibrated.z[survivors], calibrated.p[survivors], judged, ~np.isnan(scores))
-    return _select_by_signal(select, scores, judged)
+    made = [_select_by(member, columns, survivors, calibrated, pools) for member in members_of(select)]
+    return made[0] if len(made) == 1 else _intersection(made)
+
+
+def describe_select(select: Select) -> str:
+    """Write a selection in one line, each threshold with its unit."""
+    return " and ".join(map(_describe_member, members_of(select)))
+
+
+def pool_values(columns: Columns, survivors: Integers, request: PoolRequest) -> Floats:
+    """Give what a table adds to a pool: (m,) float64, NaN for a pair without a value."""
+    values = columns.numbers(request.signal)
+    return values if request.among is Among.ALL else values[survivors]
+
+
+def calibration_pools(requests: Iterable[PoolRequest], calibration: Calibration | None) -> dict[PoolRequest, Floats]:
+    """Give those of some pools that are the calibration's: a frozen cut; without a calibration there are none."""
+    known = {} if calibration is None else calibration.values
+    return {request: known[request.signal] for request in requests if request.pool is Pool.CALIBRATION and known}
 
 
 def reach(scores: Floats, ge: float) -> Flags:
-    """Mark the scores at or above a fixed value; `scores` is (n,) float64 without NaN."""
+    """Mark the scores at or above a fixed value; `scores` is (n,) float64, and NaN reaches nothing."""
     return scores >= ge
-
-
-def best_share(scores: Floats, fraction: float) -> Flags:
-    """Mark the ⌈fraction × n⌉ highest scores and all that tie with the last of them.
-
-    `scores` is (n,) float64 without NaN: n counts the measured survivors of rules and duplicates. DataComp's
-    code (`baselines/apply_filter.py`) differs: it counts rows without a score in n, keeps one pair more where
-    fraction × n is whole (it cuts at the score *after* the first ⌊fraction × n⌋), and fails at fraction 1.
-    The product is taken in decimals: 0.07 of 100 are 7, not 8.
-    """
-    if len(scores) == 0:
-        return np.zeros(0, dtype=np.bool_)
-    count = math.ceil(Decimal(str(fraction)) * len(scores))
-    cut = float(np.sort(scores)[len(scores) - count])
-    return scores >= cut
 
 
 def discoveries(q: Floats, alpha: float) -> Flags:
@@ -67,25 +86,69 @@ def ranks(scores: Floats) -> Integers:
     return 1 + len(scores) - np.searchsorted(ordered, scores, side="right").astype(np.int64)
 
 
-def _judge_unmeasured(select: Select, columns: Columns, survivors: Integers, absent: Flags) -> Judgements:
+def _select_by(
+    member: Member | Fdr, columns: Columns, survivors: Integers, calibrated: Calibrated, pools: Pools
+) -> Selection:
+    scores = columns.numbers(member.signal)[survivors]
+    judged = _judge_unmeasured(member, columns, survivors, np.isnan(scores))
+    if isinstance(member, Fdr):
+        return _select_by_fdr(member, calibrated.z[survivors], calibrated.p[survivors], judged, ~np.isnan(scores))
+    ranked = np.flatnonzero(~np.isnan(scores))
+    kept = reach(scores[ranked], _cut(member, columns, survivors, pools))
+    said = overrule(judged, ranked, _verdicts(kept, Reason.BELOW_CUT))
+    return Selection(said, np.full(len(scores), np.nan), _spread(ranks(scores[ranked]), ranked, len(scores)))
+
+
+def _judge_unmeasured(member: Member | Fdr, columns: Columns, survivors: Integers, absent: Flags) -> Judgements:
     """Judge the survivors without a value: nothing ranks them, even if the signal merely does not apply."""
-    if select.unmeasurable is Unmeasurable.KEEP:
+    if member.unmeasurable is Unmeasurable.KEEP:
         return keep_all(len(survivors))
-    known = columns.why_absent(select.signal)[survivors]
+    known = columns.why_absent(member.signal)[survivors]
     why = np.where(known > 0, known, reason_code(Reason.SIGNAL_UNMEASURABLE))
-    verdict = VERDICTS.index(Verdict(select.unmeasurable))
+    verdict = VERDICTS.index(Verdict(member.unmeasurable))
     return Judgements(
         np.where(absent, verdict, KEEP).astype(np.uint8),
         np.where(absent, why, 0).astype(np.uint8),
     )
 
 
-def _select_by_signal(select: Absolute | TopFraction, scores: Floats, judged: Judgements) -> Selection:
-    ranked = np.flatnonzero(~np.isnan(scores))
-    values = scores[ranked]
-    kept = reach(values, select.ge) if isinstance(select, Absolute) else best_share(values, select.fraction)
-    said = overrule(judged, ranked, _verdicts(kept, Reason.BELOW_CUT))
-    return Selection(said, np.full(len(scores), np.nan), _spread(ranks(values), ranked, len(scores)))
+def _cut(member: Member, columns: Columns, survivors: Integers, pools: Pools) -> float:
+    if isinstance(member, Absolute):
+        return member.ge
+    own = member.pool is Pool.PARTITION
+    pool = pool_values(columns, survivors, member.request) if own else _find_pool(member.request, pools)
+    if isinstance(member, Percentile):
+        return percentile_cut(pool, member.percentile)
+    cut = share_cut if member.counting is Counting.MEASURED else share_cut_of_all
+    return cut(pool, member.fraction)
+
+
+def _find_pool(request: PoolRequest, pools: Pools) -> Floats:
+    """Find a pool's values; without any no cut can be said."""
+    found = pools.get(request)
+    if found is None or bool(np.isnan(found).all()):
+        lacking = "are not there" if found is None else "hold no number"
+        raise ConfigError(
+            f"the policy selects by {request.signal} within the pool {request.pool}, whose values {lacking}: "
+            "select within the pool partition, or decide where that pool is known"
+        )
+    return found
+
+
+def _intersection(made: Sequence[Selection]) -> Selection:
+    """Keep what all keep; drop what any drops, quarantine the rest, by the first that says so.
+
+    The rank is by the worst of a pair's ranks; who lacks one has none.
+    """
+    count = len(made[0].rank)
+    judged = keep_all(count)
+    for verdict in (QUARANTINE, DROP):
+        for selection in reversed(made):
+            said = np.flatnonzero(selection.judged.verdicts == verdict)
+            judged = overrule(judged, said, selection.judged.at(said))
+    worst = np.max([selection.rank for selection in made], axis=0)
+    ranked = np.flatnonzero(np.min([selection.rank for selection in made], axis=0) > 0)
+    return Selection(judged, np.full(count, np.nan), _spread(ranks(-worst[ranked].astype(np.float64)), ranked, count))
 
 
 def _select_by_fdr(select: Fdr, z: Floats, p: Floats, judged: Judgements, measured: Flags) -> Selection:
@@ -117,3 +180,17 @@ def _spread(ranked: Integers, places: Integers, count: int) -> Integers:
     rank = np.zeros(count, dtype=np.int64)
     rank[places] = ranked
     return rank
+
+
+def _describe_member(member: Member | Fdr) -> str:
+    unit = f"[{unit_of(member.signal)}]"
+    if isinstance(member, Fdr):
+        return f"fdr of {member.signal}, alpha {member.alpha:g}"
+    if isinstance(member, Absolute):
+        return f"absolute: {member.signal} ≥ {member.ge:g} {unit}"
+    among = "survivors" if member.among is Among.SURVIVORS else "all pairs"
+    where = f"among {among} of the {member.pool}"
+    if isinstance(member, Percentile):
+        return f"percentile: {member.signal} {unit} at or above percentile {member.percentile:g} {where}"
+    counted = "" if member.counting is Counting.MEASURED else ", pairs without a value counted"
+    return f"top_fraction: the best {member.fraction:g} by {member.signal} {unit} {where}{counted}"

@@ -48,7 +48,21 @@ SIGNALS: tuple[Signal, ...] = (
 )  # fmt: skip
 
 BY_NAME: dict[str, Signal] = {signal.name: signal for signal in SIGNALS}
+NUMBERS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.type != "str")
 IMAGE_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("image."))
 TEXT_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("text."))
 MODEL_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith(("pair.", "baseline.")))
 BASELINE_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("baseline."))
+
+SOURCE_PREFIX = "source."
+"""What the name of a column of the source begins with in policies: `source.similarity`."""
+
+
+def source_column(name: str) -> str | None:
+    """Tell which column of the source a name of a policy stands for; None for a signal."""
+    return name.removeprefix(SOURCE_PREFIX) if name.startswith(SOURCE_PREFIX) else None
+
+
+def unit_of(name: str) -> str:
+    """Tell the unit of a signal or a source column."""
+    return BY_NAME[name].unit if source_column(name) is None else "as in the source"

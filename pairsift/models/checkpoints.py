@@ -16,9 +16,9 @@ from open_clip.factory import HF_HUB_PREFIX, LOCAL_DIR_PREFIX
 from open_clip.pretrained import download_pretrained, download_pretrained_from_hf, get_pretrained_cfg
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
+from pairsift.core.conditions import nearest
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.images import Fit
-from pairsift.core.policy import nearest
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.files import CLIP_PREFIX, digest_file
 

@@ -1,7 +1,7 @@
 """Measures pairs and the copies that faults were planted in, by the functions that a run calls."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +24,8 @@ from pairsift.core.preprocessing import (
     prepare_image,
     prepare_picture,
 )
-from pairsift.core.records import Cleaner, Reason, pair_uid
+from pairsift.core.records import Cleaner, ColumnValue, Reason, pair_uid
+from pairsift.core.signals import NUMBERS, SOURCE_PREFIX
 from pairsift.models.device import CORES
 from pairsift.models.measuring import measure_pairs
 from pairsift.models.scores import Encoder, Scores
@@ -49,11 +50,12 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A pair to measure: its picture, the digest of that, and the caption as it would lie in a source."""
+    """A pair to measure: its picture, the digest of that, and what a source would have besides."""
 
     picture: PreparedImage
     image_sha256: str
     caption: bytes
+    source_columns: Mapping[str, ColumnValue]
 
     @property
     def uid(self) -> str:
@@ -64,9 +66,8 @@ class _Row:
 class _Measured:
     """What was measured of one block's pairs."""
 
-    uids: Sequence[str]
+    rows: Sequence[_Row]
     captions: Sequence[str | None]
-    pictures: Sequence[str]
     scores: Scores
     table: SignalTable
 
@@ -90,9 +91,10 @@ def _measure(
     blocks = [originals[start : start + BLOCK_PAIRS] for start in range(0, len(originals), BLOCK_PAIRS)]
     measured: list[_Measured] = []
     with ThreadPoolExecutor(CORES) as lanes:
-        for block in lanes.map(partial(_measure_block, bench, faults), blocks):
-            measured.append(block)
-            advance(len(blocks[len(measured) - 1]))
+        results = lanes.map(partial(_measure_block, bench, faults), blocks)
+        for block, result in zip(blocks, results, strict=True):
+            measured.append(result)
+            advance(len(block))
     grid = np.arange(len(originals) * (1 + len(faults) + len(SWAP_TURNS))).reshape(len(originals), -1)
     swaps = [Swap(grid[:, place - len(SWAP_TURNS)], _partners(blocks, turn)) for place, turn in enumerate(SWAP_TURNS)]
     planted = {fault: grid[:, place] for place, fault in enumerate(faults, start=1)}
@@ -113,7 +115,8 @@ def _rows(bench: Bench, block: Sequence[Original], place: int, faults: Sequence[
     rgb = decode_image(original.image, bench.preprocess)
     if isinstance(rgb, Reason):
         raise TypeError(f"a picture that cannot be read ({rgb}) is no original")
-    clean = _Row(prepare_picture(rgb, bench.preprocess, bench.fit), original.image_sha256, original.caption)
+    picture = prepare_picture(rgb, bench.preprocess, bench.fit)
+    clean = _Row(picture, original.image_sha256, original.caption, original.source_columns)
     yield clean
     rng = np.random.default_rng([bench.seed, int(original.image_sha256[:16], 16)])
     for fault in faults:
@@ -149,17 +152,22 @@ def _measure_block(bench: Bench, faults: Sequence[Fault], block: Sequence[Origin
         captions,
         [both_sides(row.picture.measurement, prepared[row.caption][1]) for row in rows],
     )
-    return _Measured([row.uid for row in rows], captions, [row.image_sha256 for row in rows], scores, table)
+    return _Measured(rows, captions, scores, table)
 
 
 def _join(blocks: Sequence[_Measured]) -> PlantedPairs:
     signals = {name: [v for block in blocks for v in block.table.signals[name]] for name in blocks[0].table.signals}
     reasons = [why for block in blocks for why in block.table.unmeasurable]
+    rows = [row for block in blocks for row in block.rows]
+    names = sorted({name for row in rows for name in row.source_columns})
+    carried = {f"{SOURCE_PREFIX}{name}": [row.source_columns.get(name) for row in rows] for name in names}
+    columns = to_columns(len(rows), {**signals, **carried}, reasons)
     embedded = EmbeddedPairs(
-        uids=[uid for block in blocks for uid in block.uids],
+        uids=[row.uid for row in rows],
         captions=[caption for block in blocks for caption in block.captions],
-        pictures=[digest for block in blocks for digest in block.pictures],
+        pictures=[row.image_sha256 for row in rows],
         image=np.concatenate([block.scores.image_embedding for block in blocks]).astype(np.float32),
         text=np.concatenate([block.scores.text_embedding for block in blocks]).astype(np.float32),
+        values={name: columns.numbers(name) for name in NUMBERS},
     )
-    return PlantedPairs(to_columns(len(reasons), signals, reasons), embedded)
+    return PlantedPairs(columns, embedded)

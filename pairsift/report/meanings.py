@@ -17,6 +17,7 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.CAPTION_EMPTY: "nothing is left of the caption after cleaning",
     Reason.LANGUAGE_UNSUPPORTED: "the encoder does not know the caption's language",
     Reason.SIGNAL_UNMEASURABLE: "a signal that the policy needs has no value",
+    Reason.SOURCE_COLUMN_MISSING: "the source carries no such column of the pair, or one of another kind",
     Reason.IMAGE_TOO_SMALL: "too few pixels wide or high",
     Reason.ODD_ASPECT_RATIO: "the long side is too long for the short one",
     Reason.BLURRY: "too little sharpness",

@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -5,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pairsift.adapters.pairlist import BATCH_PAIRS, pairs_digest, read_identities, read_pairs, write_pairs
-from pairsift.core.records import IngestedPair, Location
+from pairsift.core.records import ColumnValue, IngestedPair, Location
 
 COUNT = 2 * BATCH_PAIRS + 100
 
@@ -14,7 +15,9 @@ def pair(ordinal: int) -> IngestedPair:
     if ordinal % 7 == 0:
         return IngestedPair(ordinal, f"{ordinal:032x}", f"key {ordinal}", None, None, None)
     image = Location("/data/0.tar", ordinal * 512, ordinal)
-    return IngestedPair(ordinal, f"{ordinal:032x}", f"k{ordinal}", image, f"{ordinal:064x}", b"\xff\0caption", "u" * 32)
+    columns: dict[str, ColumnValue] = {"similarity": 0.1 * ordinal, "NSFW": "ü", "n": ordinal} if ordinal % 2 else {}
+    identity = (ordinal, f"{ordinal:032x}", f"k{ordinal}")
+    return IngestedPair(*identity, image, f"{ordinal:064x}", b"\xff\0caption", "u" * 32, columns)
 
 
 PAIRS = [pair(ordinal) for ordinal in range(COUNT)]
@@ -63,13 +66,21 @@ def test_an_empty_list_can_be_read(tmp_path: Path):
         replace(PAIRS[-1], key="other"),
         replace(PAIRS[-1], image_sha256="f" * 64),
         replace(PAIRS[-1], source_uid="f" * 32),
+        replace(PAIRS[-1], source_columns={"similarity": 0.3}),
     ],
 )
-def test_the_digest_follows_uid_key_image_and_the_sources_uid(tmp_path: Path, changed: IngestedPair):
+def test_the_digest_follows_uid_key_image_and_the_sources_uid_and_columns(tmp_path: Path, changed: IngestedPair):
     digest = write_pairs(tmp_path / "a", PAIRS).digest
 
     assert write_pairs(tmp_path / "b", PAIRS).digest == digest
     assert write_pairs(tmp_path / "c", [*PAIRS[:-1], changed]).digest != digest
+
+
+def test_the_digest_of_pairs_without_columns_is_that_of_older_versions():
+    pair = IngestedPair(0, "a" * 32, "k", None, None, b"a cat")
+
+    expected = hashlib.sha256(f'["{"a" * 32}", "k", null, null]'.encode()).hexdigest()
+    assert pairs_digest([pair]) == expected
 
 
 def test_the_digest_leaves_out_where_the_bytes_lie(tmp_path: Path):

@@ -4,8 +4,8 @@ import pytest
 
 from pairsift.adapters.policies import load_policy, shipped_policies
 from pairsift.core.deciding import explain_rule
-from pairsift.core.policy import Fdr, TopFraction
 from pairsift.core.records import Cleaner, SignalValue
+from pairsift.core.selects import Fdr, TopFraction
 from pairsift.errors import ConfigError
 
 MINE = """\

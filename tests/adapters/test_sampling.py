@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pairsift.adapters.sampling import LEAST_FOREIGN, Sample, draw_sample
+from pairsift.adapters.sampling import LEAST_FOREIGN, Sample, Wanted, draw_sample
 from pairsift.config import RunConfig
 from pairsift.core.foreign_captions import FOREIGN_CAPTIONS
 from tests.tasks.shards import FILENAME_CAPTION, GOOD, TRUNCATED, Members, pairs_of, write_shard
@@ -12,7 +12,7 @@ GERMAN = "Der Hund Nummer {} schläft auf dem Teppich vor dem alten Kamin."
 
 
 def sample(source: Path, count: int = 10, seed: int = 0, *, english_only: bool = True) -> Sample:
-    return draw_sample(str(source), RunConfig(), count, seed, english_only=english_only)
+    return draw_sample(str(source), RunConfig(), Wanted(count, seed, english_only))
 
 
 def texts(found: Sample) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from pairsift.adapters.sources import open_source, read_bytes, read_partition
 from pairsift.config import IngestConfig
+from pairsift.core.ingesting import identify
 from pairsift.core.records import Damage, PartitionSpec, ReadPair
 from pairsift.errors import ContainerDamagedError, SourceChangedError
 
@@ -119,6 +120,29 @@ def test_takes_the_caption_and_the_uid_from_json(tmp_path: Path, fields: object,
 
     assert (item.caption, item.pair.source_uid) == (caption, uid)
     assert (item.pair.caption is None) == (caption is None)
+
+
+@pytest.mark.parametrize(
+    ("data", "column"),
+    [
+        (b'{"similarity": 0.3}', 0.3),
+        (b'{"similarity": 0.3, "similarity": 0.4}', 0.4),
+        (b'{"similarity": [[[0.3]]]}', None),
+        (b'{"similarity": NaN}', None),
+        (b'["similarity"]', None),
+        (b'"similarity"', None),
+        (b'{"similarity": 0.3', None),
+        (b'{"similarity": ' + b"[" * 100_000 + b"}", None),
+        (b'{"similarity": ' + b"9" * 5000 + b"}", None),
+    ],
+)
+def test_hostile_json_costs_no_more_than_its_columns(tmp_path: Path, data: bytes, column: float | None):
+    [item], _ = read(write(tmp_path / "0.tar", [("0.jpg", b"p"), ("0.json", data), ("0.txt", b"a cat")]))
+
+    pair = identify(0, item, 100, {"similarity"})
+
+    assert pair.source_columns.get("similarity") == column
+    assert (item.image, pair.raw_caption) == (b"p", b"a cat")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"caption": ' + b"9" * 5000 + b"}"])

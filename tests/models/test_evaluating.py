@@ -10,15 +10,15 @@ import pytest
 
 from pairsift import evaluating
 from pairsift.adapters.policies import load_policy
-from pairsift.adapters.sampling import draw_sample
+from pairsift.adapters.sampling import Wanted, draw_sample
 from pairsift.config import EnhanceConfig, PreprocessConfig, RunConfig, ScoreConfig
 from pairsift.core.columns import to_columns
 from pairsift.core.examining import Discrimination, Sheet
 from pairsift.core.images import SQUARE
 from pairsift.core.planting import Fault, Original
-from pairsift.core.policy import ALIGNMENT
 from pairsift.core.preprocessing import both_sides, prepare_caption, prepare_image
 from pairsift.core.records import Cleaner, Reason
+from pairsift.core.selects import ALIGNMENT
 from pairsift.errors import ConfigError
 from pairsift.evaluating import Exam, Outcome, evaluate
 from pairsift.models.conse import Conse
@@ -44,7 +44,7 @@ def outcome() -> Outcome:
 
 @pytest.fixture(scope="module")
 def originals() -> list[Original]:
-    return list(draw_sample(str(SAMPLE), CONFIG, 6, seed=0, english_only=True).originals)
+    return list(draw_sample(str(SAMPLE), CONFIG, Wanted(6, seed=0, english_only=True)).originals)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_a_switch_that_is_turned_over_is_compared_off_with_on(
     turned = replace(bench, preprocess=PreprocessConfig(enhance=enhance))
     measured = measure_swapped(turned, originals, ignore) if was_on else sheet
     weights = np.ones((3, len(sheet)), np.int64)
-    sample = draw_sample(str(SAMPLE), CONFIG, 6, seed=0, english_only=True)
+    sample = draw_sample(str(SAMPLE), CONFIG, Wanted(6, seed=0, english_only=True))
 
     *_, worth = evaluating._weigh_switches(turned, sample, measured, weights, ignore)  # noqa: SLF001 - 3 pictures only
 

@@ -25,6 +25,14 @@ def by_fdr(folder: Path) -> Path:
     return _write(folder / "by-fdr.yaml", name="by-fdr", version=1, select="{method: fdr, alpha: 0.2}")
 
 
+def above_the_reference_median(folder: Path) -> Path:
+    """Write the same without a rule, with a cut that the calibration freezes."""
+    select = "{method: percentile, signal: pair.alignment, percentile: 50, pool: calibration}"
+    path = _write(folder / "median.yaml", name="median", version=1, select=select)
+    path.write_text(path.read_text().replace("blurry}", "blurry, unmeasurable: keep}").replace("lt: 20", "lt: 0"))
+    return path
+
+
 def _write(path: Path, name: str = "fixed-cut", **content: object) -> Path:
     path.write_text(POLICY.format(name=name, **content))
     return path

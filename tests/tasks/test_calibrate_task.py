@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
@@ -7,14 +8,14 @@ from pairsift.adapters.calibrations import calibration_uri, read_reference
 from pairsift.adapters.scratch import read_decided
 from pairsift.adapters.store.queries import find_pairs
 from pairsift.adapters.store.registry import current_calibration
-from pairsift.adapters.store.tables import attempt, chunk
+from pairsift.adapters.store.tables import attempt, chunk, score
 from pairsift.errors import CalibrationDamagedError
 from tasks import workplace
 from tasks.calibrate import make_calibration, pilot_jobs, suffices
 from tasks.plan import pin_calibration
 from tasks.references import PartitionOutcome, RunPlan
 from tasks.threshold import threshold_partition
-from tests.tasks.policy_files import by_fdr
+from tests.tasks.policy_files import above_the_reference_median, by_fdr
 from tests.tasks.shards import BLURRED, GOOD, cut
 from tests.tasks.steps import claimed, committed, drawn, plan_of, planned, scored, unpinned
 
@@ -170,3 +171,19 @@ def test_without_a_calibration_pairs_have_neither_z_nor_p(tmp_path: Path):
     decisions = read_decided(Path(decided.decided))
     assert {made.alignment_p for made in decisions.decisions} == {None}
     assert decisions.mismatch is None
+
+
+def test_a_cut_that_the_calibration_froze_is_the_reference_sets_own(source: Path, tmp_path: Path, storage: Path):
+    half = str(above_the_reference_median(tmp_path))
+    plan = unpinned(source, policy=half)
+    calibration = calibrate(plan)
+
+    job = pin_calibration.fn(plan, calibration).jobs[0]
+    decided = read_decided(Path(threshold_partition.fn(job, scored(job, claimed(job))).decided))
+
+    cut = np.median(read_reference(storage / calibration_uri(calibration)).values["pair.alignment"])
+    committed(job, claimed(job))
+    with workplace.store().connect() as connection:
+        alignment = connection.scalars(select(score.c.pair_alignment).order_by(score.c.ordinal)).all()
+    kept = [made.verdict == "keep" for made in decided.decisions]
+    assert kept == [value is not None and value >= cut for value in alignment]

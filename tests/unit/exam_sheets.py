@@ -51,6 +51,7 @@ def embedded_sheet(seed: int, count: int = 100) -> Sheet:
         pictures=[str(picture) for picture in picture_of],
         image=image[picture_of],
         text=text[caption_of],
+        values={"pair.alignment": alignment},
     )
     pairs = PlantedPairs(to_columns(3 * count, signals, [{}] * (3 * count)), embedded)
     rows = np.arange(count)

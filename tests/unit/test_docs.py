@@ -13,9 +13,11 @@ from pydantic import BaseModel
 
 from pairsift.adapters.store.views import QUERIES
 from pairsift.config import RunConfig
+from pairsift.core.conditions import Rule
 from pairsift.core.deciding import explain_rule
-from pairsift.core.policy import Policy, TopFraction
+from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
+from pairsift.core.selects import Absolute, AllOf, Fdr, Percentile, TopFraction
 from pairsift.core.signals import SIGNALS, Signal
 
 ROOT = Path(__file__).parents[2]
@@ -128,6 +130,23 @@ def test_the_policy_example_is_usable_and_drops_a_french_caption():
     assert told is not None
     assert told.endswith(f"→ drop ({Reason.WRONG_LANGUAGE})")
     assert isinstance(policy.select, TopFraction)
+
+
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", page("policies.md"), re.DOTALL))
+def test_every_example_of_the_policy_page_is_usable(example: str):
+    rest = {"name": "example", "version": 1, "description": "", "select": {"method": "fdr", "alpha": 0.05}}
+
+    policy = Policy.model_validate(rest | yaml.safe_load(example))
+
+    assert policy.signals
+
+
+def test_the_policy_page_has_an_example_of_every_key():
+    examples = " ".join(re.findall(r"```yaml\n(.*?)```", page("policies.md"), re.DOTALL))
+    models = (Policy, Rule, Absolute, TopFraction, Percentile, Fdr, AllOf)
+    keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
+
+    assert {key for key in keys if not re.search(rf"\b{key}:", examples)} == set()
 
 
 @pytest.mark.parametrize("view", QUERIES)

@@ -3,12 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pairsift.core.conditions import Rule
 from pairsift.core.discrimination import resampled_weights
 from pairsift.core.examining import Sheet
 from pairsift.core.grading import PolicyGrade, draw_couples, grade
 from pairsift.core.planting import Fault
-from pairsift.core.policy import Absolute, Fdr, Policy, Rule
+from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
+from pairsift.core.selects import Absolute, Fdr, Percentile, Pool
 from tests.unit.exam_sheets import embedded_sheet
 
 SHARP = Rule(signal="image.sharpness", lt=20, reason=Reason.BLURRY)
@@ -66,9 +68,11 @@ def test_precision_is_the_share_of_planted_among_all_that_is_not_kept():
     swapped, copies = graded(embedded_sheet(1), ALL).faults
 
     # The blurred picture is dropped in each of ten turns: in nine as itself, in one as the planted pair.
-    assert (swapped.recall.share, swapped.precision) == (0.01, pytest.approx(1 / 10))
+    assert swapped.recall.share == 0.01
+    assert swapped.precision == pytest.approx(1 / 10)
     # A copy comes besides its original: eleven drops, one of them planted.
-    assert (copies.recall.share, copies.precision) == (0.01, pytest.approx(1 / 11))
+    assert copies.recall.share == 0.01
+    assert copies.precision == pytest.approx(1 / 11)
 
 
 def test_a_policy_that_keeps_all_has_no_precision():
@@ -76,6 +80,15 @@ def test_a_policy_that_keeps_all_has_no_precision():
 
     assert [fault.precision for fault in kept.faults] == [None, None]
     assert kept.clean_kept.share == 1
+
+
+@pytest.mark.parametrize("pool", [Pool.RUN, Pool.CALIBRATION])
+def test_pools_beyond_a_partition_are_those_of_the_exam(pool: Pool):
+    select = Percentile(method="percentile", signal="pair.alignment", percentile=50, pool=pool)
+
+    kept = graded(embedded_sheet(1), ALL.model_copy(update={"rules": (), "select": select})).clean_kept
+
+    assert kept.share == pytest.approx(0.5, abs=0.02)
 
 
 def test_only_fdr_makes_a_promise(by_fdr: PolicyGrade):

@@ -8,7 +8,7 @@ from pairsift.config import PreprocessConfig
 from pairsift.core.caption_signals import text_signals
 from pairsift.core.foreign_captions import FOREIGN_CAPTIONS
 from pairsift.core.image_signals import image_signals
-from pairsift.core.images import decode_image, resize
+from pairsift.core.images import decode_image
 from pairsift.core.planting import (
     IN_CAPTION,
     IN_PICTURE,
@@ -56,19 +56,20 @@ def test_a_planted_picture_keeps_its_size_and_leaves_its_original_alone(fault: F
 
     planted = plant(fault, picture)
 
-    assert (planted.shape, planted.dtype) == (picture.shape, np.uint8)
+    assert planted.shape == picture.shape
+    assert planted.dtype == np.uint8
     np.testing.assert_array_equal(picture, before)
 
 
-@pytest.mark.parametrize("size", [(512, 400), (2100, 1300)])
-def test_blur_is_as_strong_in_a_large_picture(size: tuple[int, int]):
-    small = scene(1)
-    picture = resize(small, size)
+def test_blur_is_as_strong_in_a_large_picture_as_in_a_small_one():
+    squares = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    picture, large = (squares.repeat(side, axis=0).repeat(side, axis=1) for side in (8, 50))
 
-    blurred = image_signals(blur(picture))
+    small_signals, large_signals = (image_signals(blur(given)) for given in (picture, large))
 
-    assert number(blurred["image.sharpness"]) < 0.05 * number(image_signals(small)["image.sharpness"])
-    assert blurred["image.brightness"] == pytest.approx(image_signals(picture)["image.brightness"], abs=0.01)
+    assert number(small_signals["image.sharpness"]) < 0.05 * number(image_signals(picture)["image.sharpness"])
+    assert large_signals["image.sharpness"] == pytest.approx(small_signals["image.sharpness"], rel=0.3)
+    assert large_signals["image.brightness"] == pytest.approx(image_signals(picture)["image.brightness"], abs=0.01)
 
 
 @pytest.mark.parametrize("size", [(256, 256), (1024, 1024)])

@@ -1,8 +1,10 @@
 import pytest
 from pydantic import ValidationError
 
-from pairsift.core.policy import Condition, Policy, nearest
+from pairsift.core.conditions import Condition, nearest
+from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
+from pairsift.core.selects import Among, Fdr, Pool, PoolRequest
 
 POLICY = {
     "name": "mine",
@@ -23,12 +25,17 @@ def rule_fault(**rule: object) -> str:
     return fault(POLICY | {"rules": [{"reason": "policy_rule"} | {key.rstrip("_"): rule[key] for key in rule}]})
 
 
+def select_fault(**select: object) -> str:
+    return fault(POLICY | {"select": {"signal": "pair.alignment"} | select})
+
+
 def test_what_is_not_said_is_the_careful_default():
     policy = Policy.model_validate(POLICY)
 
     assert policy.cleaner is Cleaner.DEFAULT
     assert policy.duplicates == "drop"
     assert policy.rules[0].unmeasurable == "quarantine"
+    assert isinstance(policy.select, Fdr)
     assert policy.select.unmeasurable == "quarantine"
     assert policy.select.signal == "pair.alignment"
 
@@ -53,7 +60,7 @@ def test_a_condition_knows_its_one_comparison(comparison: dict[str, object], thr
     [
         (fault(POLICY | {"selct": {}}), "unknown key 'selct'; did you mean 'select'?"),
         (fault(POLICY | {"select": {"method": "fdr", "alfa": 0.1}}), "unknown key 'alfa'; did you mean 'alpha'?"),
-        (fault(POLICY | {"select": {"method": "best"}}), "'absolute', 'top_fraction', 'fdr'"),
+        (fault(POLICY | {"select": {"method": "best"}}), "'absolute', 'top_fraction', 'percentile', 'fdr', 'all_of'"),
         (fault(POLICY | {"version": 0}), "greater than or equal to 1"),
         (rule_fault(signal="image.wdith", lt=1), "there is no signal image.wdith; did you mean 'image.width'?"),
         (rule_fault(signal="image.width", les=1), "unknown key 'les'; did you mean 'le'?"),
@@ -66,6 +73,15 @@ def test_a_condition_knows_its_one_comparison(comparison: dict[str, object], thr
         (rule_fault(signal="image.width", lt=float("nan")), "finite number"),
         (rule_fault(signal="image.width", in_=[]), "at least 1 item"),
         (rule_fault(signal="image.width", lt=1, unless={"signal": "image.hight", "gt": 1}), "'image.height'?"),
+        (rule_fault(signal="source.", lt=1), "'source.' names no column of the source: write source.NAME"),
+        (rule_fault(signal="source.a b", lt=1), "'source.a b' names no column of the source"),
+        (rule_fault(signal="source.nsfw", in_=["UNSAFE", 1]), "compare source.nsfw with numbers or with words, not"),
+        (select_fault(method="percentile", percentile=100.1), "less than or equal to 100"),
+        (select_fault(method="percentile", percentile=-1), "greater than or equal to 0"),
+        (select_fault(method="percentile", percentile=5, pol="run"), "unknown key 'pol'; did you mean 'pool'?"),
+        (select_fault(method="percentile", percentile=5, pool="day"), "'partition', 'run' or 'calibration'"),
+        (select_fault(method="percentile", percentile=5, pool="calibration", among="all"), "is made of survivors"),
+        (select_fault(method="top_fraction", fraction=0.1, counting="some"), "'measured' or 'all'"),
     ],
 )  # fmt: skip
 def test_says_what_is_wrong_and_what_was_probably_meant(found: str, said: str):
@@ -130,3 +146,69 @@ def test_one_exception_needs_no_list():
     policy = Policy.model_validate(POLICY | {"rules": [one]})
 
     assert policy == Policy.model_validate(POLICY | {"rules": [one | {"unless": [exception]}]})
+
+
+TOP = {"method": "top_fraction", "signal": "source.similarity", "fraction": 0.3}
+BOTH = {"method": "all_of", "of": [TOP, {"method": "absolute", "signal": "image.width", "ge": 200}]}
+
+
+def test_fdr_is_refused_as_one_of_several_with_the_reason():
+    found = fault(POLICY | {"select": BOTH | {"of": [TOP, {"method": "fdr", "alpha": 0.1}]}})
+
+    assert "fdr cannot be one of several" in found
+    assert "breaks its promise" in found
+
+
+@pytest.mark.parametrize("of", [[], [TOP]])
+def test_one_selection_is_not_several(of: list[object]):
+    assert "at least 2 items" in fault(POLICY | {"select": BOTH | {"of": of}})
+
+
+def test_a_policy_names_the_signals_and_source_columns_it_goes_by():
+    spared = {
+        "signal": "text.words",
+        "lt": 2,
+        "reason": "caption_too_short",
+        "unless": {"signal": "source.ok", "eq": 1},
+    }
+
+    policy = Policy.model_validate(POLICY | {"rules": [spared], "select": BOTH})
+
+    assert policy.signals == {"text.words", "source.ok", "source.similarity", "image.width"}
+    assert policy.source_columns == {"ok", "similarity"}
+
+
+def test_a_policy_names_the_pools_from_beyond_the_partition():
+    calibrated = {"method": "percentile", "signal": "pair.alignment", "percentile": 30, "pool": "calibration"}
+    chosen = {"method": "all_of", "of": [TOP | {"pool": "run", "among": "all"}, calibrated, TOP]}
+
+    assert Policy.model_validate(POLICY).pools == frozenset()
+    assert Policy.model_validate(POLICY | {"select": chosen}).pools == {
+        PoolRequest(Pool.RUN, "source.similarity", Among.ALL),
+        PoolRequest(Pool.CALIBRATION, "pair.alignment", Among.SURVIVORS),
+    }
+
+
+@pytest.mark.parametrize(
+    ("comparison", "words"),
+    [({"lt": 0.5}, False), ({"eq": 1}, False), ({"eq": "UNSAFE"}, True), ({"not_in": ["a", "b"]}, True)],
+)
+def test_a_source_column_is_read_as_what_it_is_compared_with(comparison: dict[str, object], *, words: bool):
+    assert Condition.model_validate({"signal": "source.x"} | comparison).reads_words is words
+
+
+def test_a_default_pool_that_is_spelt_out_leaves_the_fingerprint():
+    spelt_out = TOP | {"pool": "partition", "among": "survivors", "counting": "measured"}
+
+    assert (
+        Policy.model_validate(POLICY | {"select": spelt_out}).sha256
+        == Policy.model_validate(POLICY | {"select": TOP}).sha256
+    )
+
+
+@pytest.mark.parametrize("change", [{"pool": "run"}, {"among": "all"}, {"counting": "all"}])
+def test_another_pool_or_counting_changes_the_fingerprint(change: dict[str, object]):
+    changed = Policy.model_validate(POLICY | {"select": TOP | change})
+
+    assert changed.sha256 != Policy.model_validate(POLICY | {"select": TOP}).sha256
+    assert Policy.model_validate_json(changed.model_dump_json(by_alias=True, exclude_none=True)) == changed

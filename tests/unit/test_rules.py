@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pairsift.core.columns import Columns, to_columns
+from pairsift.core.conditions import Rule
 from pairsift.core.judgements import KEEP, REASONS, VERDICTS
-from pairsift.core.policy import Rule
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.core.rules import explain_first_failure, first_failures
 from pairsift.errors import ConfigError
@@ -216,3 +216,61 @@ def test_shows_a_value_as_what_it_is(signal: str, value: SignalValue, shown: str
     tried = rule(signal=signal, in_=[value])
 
     assert shown in str(explain_first_failure([tried], columns({signal: value}), 0))
+
+
+MISSING = (Verdict.QUARANTINE, Reason.SOURCE_COLUMN_MISSING)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "value", "expected"),
+    [
+        ({"gt": 0.5}, 0.6, (Verdict.DROP, Reason.POLICY_RULE)),
+        ({"gt": 0.5}, 1, (Verdict.DROP, Reason.POLICY_RULE)),
+        ({"gt": 0.5}, 0.5, None),
+        ({"gt": 0.5}, "0.6", MISSING),  # a word that reads like a number is a word
+        ({"eq": 1}, "1", MISSING),
+        ({"eq": "UNSAFE"}, "UNSAFE", (Verdict.DROP, Reason.POLICY_RULE)),
+        ({"eq": "UNSAFE"}, "unsafe", None),
+        ({"not_in": ["UNLIKELY"]}, 0.1, MISSING),
+        ({"not_in": ["UNLIKELY"]}, None, MISSING),
+        ({"lt": 1}, None, MISSING),
+    ],
+)
+def test_a_source_column_is_compared_only_with_its_like(
+    comparison: dict[str, object], value: SignalValue, expected: tuple[Verdict, Reason] | None
+):
+    tried = rule(signal="source.x", **comparison)
+
+    assert outcome(tried, {"source.x": value}) == expected
+
+
+@pytest.mark.parametrize(
+    ("unmeasurable", "expected"),
+    [
+        ("quarantine", MISSING),
+        ("drop", (Verdict.DROP, Reason.SOURCE_COLUMN_MISSING)),
+        ("keep", None),
+    ],
+)
+def test_a_column_that_no_pair_carries_is_what_the_rule_says(
+    unmeasurable: str, expected: tuple[Verdict, Reason] | None
+):
+    tried = rule(signal="source.punsafe", gt=0.5, unmeasurable=unmeasurable)
+
+    assert outcome(tried, {"image.width": 64}) == expected
+
+
+def test_an_exception_by_a_source_column_spares_who_carries_it():
+    short = rule(**SHORT, unless={"signal": "source.checked", "eq": "true"})
+
+    assert outcome(short, {"text.words": 1, "source.checked": "true"}) is None
+    assert outcome(short, {"text.words": 1, "source.checked": "false"}) == (Verdict.DROP, Reason.CAPTION_TOO_SHORT)
+    assert outcome(short, {"text.words": 1}) == MISSING
+
+
+def test_explains_a_source_column_with_its_value():
+    tried = rule(signal="source.punsafe", gt=0.5, reason="policy_rule")
+
+    assert explain_first_failure([tried], columns({"source.punsafe": 0.75}), 0) == (
+        "rule 1: source.punsafe = 0.75; source.punsafe > 0.5 [as in the source] → drop (policy_rule)"
+    )

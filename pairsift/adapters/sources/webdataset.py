@@ -142,7 +142,7 @@ def _pair(uri: str, sample: Sample) -> ReadPair | None:
         caption=_location(uri, caption),
         source_uid=storable(uid) if isinstance(uid, str) and uid else None,
     )
-    return ReadPair(pair, None if image is None else image.data, text)
+    return ReadPair(pair, None if image is None else image.data, text, fields)
 
 
 def _caption(sample: Sample, fields: Mapping[str, object]) -> tuple[Member | None, bytes | None]:

@@ -79,7 +79,7 @@ def _insert_sqlite(
 def _with_json(rows: Iterable[list[object]], documents: Sequence[int]) -> Iterator[list[object]]:
     for row in rows:
         for index in documents:
-            row[index] = json.dumps(row[index])
+            row[index] = None if row[index] is None else json.dumps(row[index])
         yield row
 
 

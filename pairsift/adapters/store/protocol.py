@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, sel
 from sqlalchemy.exc import DBAPIError
 
 from pairsift.adapters.store.bulk import insert_rows, storable_text
+from pairsift.adapters.store.drift import append_statistics
 from pairsift.adapters.store.engine import now, writing
 from pairsift.adapters.store.registry import insert_missing
 from pairsift.adapters.store.rows import (
@@ -92,6 +93,7 @@ def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
             return
         _append_rows(connection, claim, result)
         _check_conservation(connection, claim, result)
+        append_statistics(connection, claim.attempt_id, result.statistics)
         _append_models(connection, claim, result.models)
         _replace_exports(connection, claim.attempt_id, result.out_uri, result.exports)
         _close_attempt(

@@ -65,7 +65,7 @@ def status(engine: Engine, dataset_name: str | None = None) -> list[dict[str, ob
 def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
     """Tell the whole story of every committed pair of this key or uid.
 
-    Each is its row of `pair_lineage` and: `ordinal`, `rank`, `multiplicity`, `unmeasurable`, `extra`,
+    Each is its row of `pair_lineage` and: `ordinal`, `source_columns`, `rank`, `multiplicity`, `unmeasurable`, `extra`,
     `attempt_record` (the attempt's own row: who, when, where, versions, counts), `models`, `calibration` (or None)
     and `policy_text`.
     """
@@ -73,6 +73,7 @@ def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
         select_lineage()
         .add_columns(
             pair.c.ordinal,
+            pair.c.source_columns,
             decision.c.rank,
             decision.c.multiplicity,
             score.c.unmeasurable,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pairsift.core.drift import Statistics
+
 LEASE_S = 90.0
 
 
@@ -179,6 +181,7 @@ class AttemptResult:
     calibration_fingerprint: str | None = None
     mismatch: Mapping[str, float] | None = None
     damage: Sequence[str] = ()
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True, slots=True)

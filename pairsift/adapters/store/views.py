@@ -21,6 +21,7 @@ from pairsift.adapters.store.tables import (
     dataset,
     decision,
     decision_set,
+    drift,
     export,
     pair,
     partition,
@@ -132,9 +133,16 @@ def _decision_columns() -> tuple[ColumnElement[object], ...]:
 
 
 def _select_partitions() -> Select[tuple[object, ...]]:
-    """Select one row a partition: its state, its last attempt, and the counts of its committed attempt."""
+    """Select one row a partition: its state, its last attempt, and counts and drift of its committed attempt."""
     committed = attempt.alias("committed")
     last = attempt.alias("last")
+    newest_drift = (
+        select(drift.c.result)
+        .where(drift.c.attempt_id == committed.c.id)
+        .order_by(drift.c.window_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     return select(
         dataset.c.name.label("dataset"),
         partition.c.key.label("partition"),
@@ -158,6 +166,7 @@ def _select_partitions() -> Select[tuple[object, ...]]:
         last.c.flow_run_id,
         last.c.run_id,
         partition.c.error,
+        newest_drift.label("drift"),
     ).select_from(
         partition.join(dataset, dataset.c.id == partition.c.dataset_id)
         .outerjoin(committed, committed.c.id == partition.c.committed_attempt_id)

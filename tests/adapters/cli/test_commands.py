@@ -13,6 +13,7 @@ from tests.command_line import Command
 
 COMMANDS = (
     ["run"], ["status"], ["explain"], ["check"], ["policies"], ["db", "upgrade"], ["doctor"], ["quantise"],
+    ["evaluate"],
 )  # fmt: skip
 LOADED = """
 import sys
@@ -144,6 +145,23 @@ def test_policies_lists_those_that_are_shipped(pairsift: Command):
     assert code == 0
     assert {"default", "baseline"} <= {row["name"] for row in rows}
     assert all(len(row["sha256"]) == 64 for row in rows)
+
+
+def test_policies_shows_one_with_every_rules_unit(pairsift: Command):
+    code, out, _ = pairsift("policies", "default", "--json")
+
+    (policy,) = json.loads(out)["policies"]
+    assert code == 0
+    assert len(policy["described"]["rules"]) == len(policy["rules"])
+    assert policy["described"]["rules"][0] == "image.width < 64 [px]"
+    assert policy["described"]["select"] == "fdr of pair.alignment, alpha 0.05"
+
+
+def test_policies_of_an_unknown_name_is_exit_code_2(pairsift: Command):
+    code, out, err = pairsift("policies", "defalt")
+
+    assert (code, out) == (2, "")
+    assert "did you mean 'default'?" in err
 
 
 def test_doctor_finds_a_working_installation_well(pairsift: Command):

@@ -69,8 +69,12 @@ class Clock:
 
 
 def pair_rows(n: int = 6) -> list[tuple[object, ...]]:
+    columns = {2: {"similarity": 0.25, "NSFW": "UNLIKELY"}}
     return [
-        (i, f"key-{i}", f"{i:032x}", None, SPEC.uri, 512 * i, 100, f"{i:064x}", f"A cat no. {i}\n", f"A cat no. {i}")
+        (
+            *(i, f"key-{i}", f"{i:032x}", None, SPEC.uri, 512 * i, 100, f"{i:064x}"),
+            *(f"A cat no. {i}\n", f"A cat no. {i}", columns.get(i)),
+        )
         for i in range(n)
     ]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, null, select
 
 from pairsift.adapters.store.bulk import insert_rows, storable_text
 from pairsift.adapters.store.engine import writing
@@ -101,3 +101,15 @@ def test_hostile_captions_are_stored(engine: Engine):
 
     with engine.connect() as connection:
         assert connection.execute(select(pair.c.raw_caption, pair.c.key)).one() == ("\\xff\\x00cat", "caf\\udce9")
+
+
+def test_a_pair_without_columns_of_the_source_has_null_there(engine: Engine):
+    held = claim(engine, prepare(engine).partition_id)
+    with writing(engine) as connection:
+        insert_rows(connection, pair, ("attempt_id", *PAIR_COLUMNS), [(held.attempt_id, *row) for row in pair_rows(3)])
+
+    with engine.connect() as connection:
+        lacking = connection.scalars(select(pair.c.ordinal).where(pair.c.source_columns.is_(null()))).all()
+        carried = connection.scalar(select(pair.c.source_columns).where(pair.c.ordinal == 2))
+    assert lacking == [0, 1]
+    assert carried == {"similarity": 0.25, "NSFW": "UNLIKELY"}

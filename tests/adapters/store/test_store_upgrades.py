@@ -10,7 +10,7 @@ from sqlalchemy import Engine, MetaData, null, select, text
 from pairsift.adapters.store.engine import alembic_config, open_engine, require_current, upgrade, writing
 from pairsift.adapters.store.origins import find_origins
 from pairsift.adapters.store.queries import status
-from pairsift.adapters.store.tables import attempt
+from pairsift.adapters.store.tables import attempt, pair
 from pairsift.adapters.store.views import drop_views, run_summary
 from pairsift.core.records import PairContent
 from pairsift.errors import StoreError
@@ -152,6 +152,14 @@ def test_pairs_of_older_versions_name_the_attempt_that_measured_them(empty_url: 
     assert told == [("c-0", 0, 1), ("c-0", 1, 1), ("c-1", 0, 2), ("c-1", 1, 2)]
     with writing(second_version) as connection:
         command.check(alembic_config(connection))
+
+
+def test_pairs_of_older_versions_carry_no_columns_of_their_source(empty_url: str, second_version: Engine):
+    upgrade(empty_url)
+
+    with second_version.connect() as connection:
+        carried = connection.execute(select(pair.c.source_columns.is_(null()))).scalars().all()
+    assert set(carried) == {True}
 
 
 def test_an_upgrade_to_who_measured_can_be_taken_back_with_its_data(empty_url: str, second_version: Engine):
