@@ -85,20 +85,19 @@ def main() -> None:
     print(
         f"kept: {example.kept.sum()}, {(example.kept & example.swapped).sum()} of them swapped; z ≥ {example.cut:.2f}\n"
     )
-    print_table(["rank", "z", "p", "expected unrelated", "expected share of the kept", "q", "kept"], rows(example))
+    print_table(["rank", "z", "p", "expected unrelated", "expected share of the kept", "q", "kept"], [*rows(example)])
 
 
 def read_example() -> Example:
     """Curate the sample and read what was tested, and what it was held against."""
     with curated("folder") as folder:
-        columns = ("key", "pair_alignment_z", "pair_alignment_p", "pair_alignment_q")
-        tested = read_lineage(folder, columns).dropna()
+        tested = read_lineage(folder).dropna(subset="pair_alignment_q")
         (file,) = (folder / "calibrations").glob("*.parquet")
         calibration = prepare_calibration(read_reference(file), "drawn")
     if calibration is None:
         raise ValueError("the sample gives no calibration")
     truth = read_truth().set_index("key").loc[tested["key"]]
-    z, p, q = (tested[name].to_numpy(np.float64) for name in columns[1:])
+    z, p, q = (tested[f"pair_alignment_{name}"].to_numpy(np.float64) for name in "zpq")
     swapped, drawings = truth["defect"] == "swapped_caption", truth["kind"] == "drawing"
     return Example(z, p, q, swapped.to_numpy(), drawings.to_numpy(), calibration.nulls)
 

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,13 +38,13 @@ def curated(source: str) -> Iterator[Path]:
 def curated_sample() -> pd.DataFrame:
     """Curate the sample's shards; one row a pair, as in `pair_lineage`."""
     with curated("shards") as folder:
-        return read_lineage(folder, ("*",))
+        return read_lineage(folder)
 
 
-def read_lineage(folder: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read columns of every pair that was curated in a folder."""
+def read_lineage(folder: Path) -> pd.DataFrame:
+    """Read `pair_lineage` of what was curated in a folder."""
     with closing(sqlite3.connect(folder / "pairsift.db")) as connection:
-        return pd.read_sql_query(f"SELECT {', '.join(columns)} FROM pair_lineage", connection)
+        return pd.read_sql_query("SELECT * FROM pair_lineage", connection)
 
 
 def verdicts_by_defect(curated: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

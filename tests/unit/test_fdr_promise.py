@@ -12,7 +12,8 @@ from pairsift.core.false_discovery import q_values, unrelated_share
 
 DRAWS, PAIRS, SWAPPED = 40, 200, 60
 
-Draw = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+Flags = npt.NDArray[np.bool_]
+Draw = tuple[npt.NDArray[np.float64], Flags]
 
 
 class Reference(StrEnum):
@@ -23,7 +24,7 @@ class Reference(StrEnum):
     OTHERS_UNSWAPPED = "others_unswapped"
 
 
-def drawn_pairs(rng: np.random.Generator, first: int, swapped: int) -> tuple[EmbeddedPairs, npt.NDArray[np.bool_]]:
+def drawn_pairs(rng: np.random.Generator, first: int, swapped: int) -> tuple[EmbeddedPairs, Flags]:
     """Pairs numbered from `first`, and which are swapped; matches are weak, pictures and captions differ in popularity.
 
     What is popular is the same in every draw, as in one data set.
@@ -53,7 +54,7 @@ def draws(request: pytest.FixtureRequest) -> list[Draw]:
     return [draw(seed, request.param) for seed in range(DRAWS)]
 
 
-def false_share_and_power(kept: Sequence[Draw]) -> tuple[float, float]:
+def false_share_and_power(kept: Sequence[tuple[Flags, Flags]]) -> tuple[float, float]:
     """The mean share of swapped pairs among the kept, 0 if nothing is kept, and the mean share of the others kept."""
     false = np.mean([(swapped & keep).sum() / max(1, keep.sum()) for keep, swapped in kept])
     return float(false), float(np.mean([keep[~swapped].mean() for keep, swapped in kept]))
