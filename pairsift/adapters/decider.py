@@ -22,7 +22,7 @@ from pairsift.adapters.store.rows import DecidedRow
 from pairsift.adapters.stored import Decided, calibrated_anew, stored_decided, stored_table
 from pairsift.core.calibration import Calibrated, Calibration
 from pairsift.core.columns import Columns
-from pairsift.core.deciding import NO_POOLS, PairTable, PartitionDecision, decide_partition
+from pairsift.core.deciding import PairTable, PartitionDecision, decide_partition
 from pairsift.core.judgements import Judgements
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
@@ -43,6 +43,7 @@ Task = tuple[CommittedPartition, Sequence[int]]
 class DecidingPlan:
     """How partitions are decided: `calibrations` are those of the known decision sets, `decision_set_id` the new one.
 
+    `pools` are those of all partitions that are decided together.
     Without `writes` nothing is stored; the decision set may then not be there yet (None).
     """
 
@@ -51,6 +52,7 @@ class DecidingPlan:
     score_fingerprint: str
     calibration: str | None
     calibrations: Mapping[int, str]
+    pools: Pools
     decision_set_id: int | None
     writes: bool
 
@@ -94,11 +96,11 @@ class Decider:
 
     @cached_property
     def _pools(self) -> Pools:
-        """Give the values of the calibration that the policy's selection cuts by, if it does."""
+        """Give the values from beyond the partition that the policy's selection cuts by, if it does."""
         requests, fingerprint = self.plan.policy.pools, self.plan.calibration
         if fingerprint is None or not requests:
-            return NO_POOLS
-        return calibration_pools(requests, self._loaded(fingerprint))
+            return self.plan.pools
+        return {**self.plan.pools, **calibration_pools(requests, self._loaded(fingerprint))}
 
     def _calibrated(
         self, part: CommittedPartition, columns: Columns, sets: Sequence[int], shown: Decided

@@ -101,7 +101,8 @@ decision_set = Table(
     Column("id", Integer, primary_key=True),
     Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
     Column("policy_id", ForeignKey("policy.id"), nullable=False),
-    # The fingerprint of the calibration, UNCALIBRATED without one; in older versions the rule of partitions' own.
+    # A `decision_basis`: the calibration's fingerprint, UNCALIBRATED without one, and the digest of a run's pools; in
+    # older versions the rule of partitions' own.
     Column("calibration", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     # Named as it was made: SQLite can rename the column, but the constraint only by copying the table.
