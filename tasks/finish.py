@@ -7,7 +7,7 @@ from typing import Any
 from prefect import get_run_logger, task
 
 from pairsift.adapters.drifting import WatchedRun, watch_drift
-from pairsift.adapters.manifests import rebuild_manifest
+from pairsift.adapters.manifests import rebuild_manifests
 from pairsift.adapters.store.engine import shown_url
 from pairsift.adapters.store.summaries import BINS_PER_UNIT, alignment_histogram, summarise, summarise_partitions
 from pairsift.report.drifting import WHOLE_RUN, summarise_drift
@@ -21,8 +21,8 @@ from tasks.workplace import store
 
 @task(name="finish", task_run_name="finish", **STAGE)
 def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str, Any]:
-    """Rebuild the manifest, look for drift, and sum up what stands committed of the partitions that the run covers."""
-    rebuild_manifest(store(), plan.dataset, plan.out)
+    """Rebuild manifests, look for drift, and sum up what stands committed of the partitions that the run covers."""
+    rebuild_manifests(store(), plan.dataset, plan.out)
     total = summarise(store(), plan.partition_ids)
     counts = total.counts
     states = [outcome.status for outcome in outcomes]

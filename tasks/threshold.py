@@ -11,16 +11,14 @@ from pairsift.adapters.results import MeasuredPairs, PartitionFiles, count_verdi
 from pairsift.adapters.scratch import write_decided, write_statistics
 from pairsift.config import PartitionJob
 from pairsift.core.calibration import Calibration, calibrate
-from pairsift.core.deciding import PartitionDecision, calibratable, decide, judge_alone
+from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition
 from pairsift.core.drift import take_statistics
-from pairsift.core.mismatch import estimate_mismatch
+from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
 from pairsift.core.selection import calibration_pools
 from tasks.references import DecidedPartition, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage
-
-BOOTSTRAP_SEED = 0
 
 
 @task(task_run_name="threshold {job.key}", **STAGE)
@@ -28,11 +26,11 @@ def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> Decid
     """Decide a partition's pairs; decisions and statistics go to local scratch."""
     files = PartitionFiles(storage(), Path(ingested.pair_list), ingested.fingerprints)
     measured = measured_pairs(files.measured())
-    decided = decide_partition(job, measured)
+    decided = decide_measured(job, measured)
     folder = Path(ingested.scratch)
     reference = DecidedPartition(str(folder / "decided.json"), str(folder / "statistics.json"))
     write_decided(Path(reference.decided), decided)
-    counts = count_verdicts(decided.decisions)
+    counts = count_verdicts(decided.decisions.verdicts)
     statistics = take_statistics(measured.table.columns.signals, decided.decisions.p, counts.kept)
     write_statistics(Path(reference.statistics), statistics)
     told = (counts.kept, counts.dropped, counts.quarantined)
@@ -40,16 +38,15 @@ def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> Decid
     return reference
 
 
-def decide_partition(job: PartitionJob, measured: MeasuredPairs) -> PartitionDecision:
+def decide_measured(job: PartitionJob, measured: MeasuredPairs) -> PartitionDecision:
     """Calibrate and decide, and estimate how many of the survivors of rules and copies are mismatched."""
     policy = Policy.model_validate_json(job.policy)
     calibration = pinned_calibration(job)
     eligible = calibratable(measured.table.columns, measured.embedded)
     calibrated = calibrate(calibration, measured.embedded, eligible)
-    survivors = judge_alone(measured.table, policy).kept
-    mismatch = estimate_mismatch(calibrated.p[survivors], np.random.default_rng(BOOTSTRAP_SEED))
     pools = calibration_pools(policy.pools, calibration)
-    return PartitionDecision(decide(measured.table, policy, calibrated, pools), mismatch)
+    generator = np.random.default_rng(BOOTSTRAP_SEED)
+    return decide_partition(measured.table, policy, calibrated, pools, generator)
 
 
 def pinned_calibration(job: PartitionJob) -> Calibration | None:

@@ -21,7 +21,7 @@ from pairsift.core.judgements import (
     overrule,
     reason_code,
 )
-from pairsift.core.mismatch import Mismatch
+from pairsift.core.mismatch import Mismatch, estimate_mismatch
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.core.rules import explain_first_failure, first_failures
@@ -141,7 +141,20 @@ def decide(table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pool
     `fdr` quarantines survivors without a p-value as SIGNAL_UNMEASURABLE, whatever its `unmeasurable` says.
     `pools` are the values that `policy.pools` names. ConfigError if one of them, or a signal, is not there.
     """
+    return _select(judge_alone(table, policy), table, policy, calibrated, pools)
+
+
+def decide_partition(
+    table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools, generator: np.random.Generator
+) -> PartitionDecision:
+    """Decide as `decide`, and estimate how many of the survivors of rules and copies are mismatched."""
     judged = judge_alone(table, policy)
+    mismatch = estimate_mismatch(calibrated.p[judged.kept], generator)
+    return PartitionDecision(_select(judged, table, policy, calibrated, pools), mismatch)
+
+
+def _select(judged: Judgements, table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools) -> Decisions:
+    """Select among the pairs that are still kept."""
     survivors = judged.kept
     selection = select_pairs(policy.select, table.columns, survivors, calibrated, pools)
     judged = overrule(judged, survivors, selection.judged)

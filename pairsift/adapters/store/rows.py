@@ -162,6 +162,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class DecidedRow:
+    """What an attempt came to under a decision set; `mismatch` is {share, low, high, tested}, if it was estimated."""
+
+    attempt_id: int
+    decision_set_id: int
+    counts: Counts
+    mismatch: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptResult:
     """Everything a finished partition commits.
 
@@ -186,11 +196,12 @@ class AttemptResult:
 
 @dataclass(frozen=True, slots=True)
 class AttemptAccount:
-    """What a committed attempt says it holds, beside what is found."""
+    """What a committed attempt says it holds, beside what is found; `decision_set_id` None if it was never decided."""
 
     dataset: str
     partition: str
     attempt: int
+    decision_set_id: int | None
     said: Counts
     found: Counts
     pair_rows: int

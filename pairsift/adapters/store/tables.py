@@ -77,6 +77,8 @@ partition = Table(
     Column("lease_until", UtcDateTime),
     # No foreign key, for the same reason as active_decision_set_id.
     Column("committed_attempt_id", Integer),
+    # Under which the committed attempt's verdicts are shown: its own, until another one is made active that has them.
+    Column("shown_decision_set_id", Integer),
     Column("error", Text),
     UniqueConstraint("dataset_id", "key"),
 )
@@ -172,10 +174,23 @@ attempt = Table(
     Column("n_dropped", Integer),
     Column("n_quarantined", Integer),
     Column("damage", JSON),
-    # {share, low, high, tested}: how many of its pairs are mismatched, by estimate; none without a calibration.
-    Column("mismatch", JSON(none_as_null=True)),
     Column("error", Text),
     UniqueConstraint("partition_id", "number"),
+)
+
+# What an attempt's pairs came to under a decision set: under its own when it was committed, later under others. The row
+# is there if and only if the decisions are, all of them.
+decided_attempt = Table(
+    "decided_attempt",
+    metadata,
+    Column("attempt_id", ForeignKey("attempt.id"), primary_key=True, autoincrement=False),
+    Column("decision_set_id", ForeignKey("decision_set.id"), primary_key=True, autoincrement=False),
+    Column("n_kept", Integer, nullable=False),
+    Column("n_dropped", Integer, nullable=False),
+    Column("n_quarantined", Integer, nullable=False),
+    # {share, low, high, tested}: how many of its pairs are mismatched, by estimate; none without a calibration.
+    Column("mismatch", JSON(none_as_null=True)),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 chunk = Table(
@@ -264,6 +279,7 @@ export = Table(
     "export",
     metadata,
     Column("attempt_id", ForeignKey("attempt.id"), primary_key=True),
+    Column("decision_set_id", ForeignKey("decision_set.id"), primary_key=True),
     Column("out_uri", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("uri", Text, nullable=False),
