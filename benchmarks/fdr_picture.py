@@ -82,9 +82,11 @@ def main() -> None:
     PICTURE.write_text(draw(example), encoding="utf-8")
     print(f"{len(example.z)} pairs tested, {example.swapped.sum()} of them swapped; {len(example.nulls)} nulls")
     print(f"p > ½: {np.count_nonzero(example.p > 0.5)}; estimated unrelated: {example.unrelated:.0f}")
-    print(
-        f"kept: {example.kept.sum()}, {(example.kept & example.swapped).sum()} of them swapped; z ≥ {example.cut:.2f}\n"
-    )
+    false = (example.kept & example.swapped).sum()
+    print(f"kept: {example.kept.sum()}, {false} of them swapped; z ≥ {example.cut:.2f}")
+    lost = ~example.kept & ~example.swapped
+    print(f"not kept though not swapped: {lost.sum()}, {(lost & example.drawings).sum()} of them drawings")
+    print("kept at other alphas:", {alpha: int((example.q <= alpha).sum()) for alpha in (0.01, 0.1, 0.2)}, end="\n\n")
     print_table(["rank", "z", "p", "expected unrelated", "expected share of the kept", "q", "kept"], [*rows(example)])
 
 
