@@ -217,6 +217,7 @@ def drawn_partition(generator: Generator, policy: Policy, decision_set_id: int) 
                 uid * 2,
                 f"{CAPTION} {n}\n",
                 f"{CAPTION} {n}",
+                None,
             )
             for n, uid in enumerate(uids)
         ),

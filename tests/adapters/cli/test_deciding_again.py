@@ -15,11 +15,12 @@ import pytest
 from prefect.logging import disable_run_logger
 from sqlalchemy import Engine, func, select
 
+from pairsift.adapters import decider
 from pairsift.adapters.calibrations import calibration_uri, read_reference
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.redeciding import Again, decide_again
 from pairsift.adapters.store.engine import open_engine
-from pairsift.adapters.store.tables import dataset, decision_set, metadata
+from pairsift.adapters.store.tables import dataset, decision_set, metadata, score
 from pairsift.adapters.store.views import pair_lineage
 from pairsift.settings import Settings
 from tasks import workplace
@@ -177,6 +178,31 @@ def test_decide_loads_neither_torch_nor_prefect_nor_opencv(sharded: Path):
 
     assert json.loads(done.stdout)["partitions"]["decided"] == 2
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_processes_decide_as_one_does(pairsift: Command, sharded: Path, monkeypatch: pytest.MonkeyPatch):
+    strict = cut_at(sharded.parent, 0.5)
+    alone = told(pairsift, "decide", "source", "--policy", strict, "--dry-run")
+    monkeypatch.setattr(decider, "PAIRS_OF_A_PROCESS", 4)  # of eight pairs: two processes
+
+    together = told(pairsift, "decide", "source", "--policy", strict)
+
+    assert together["changes"] == alone["changes"]
+    assert together["partitions"] == {"decided": 2, "known": 0, "left": []}
+    assert {row[2] for row in lineage().values()} == {"2"}
+    assert multiprocessing.active_children() == []
+
+
+def test_what_goes_wrong_in_a_process_is_told(pairsift: Command, sharded: Path, monkeypatch: pytest.MonkeyPatch):
+    with workplace.store().begin() as connection:
+        connection.execute(score.delete().where(score.c.ordinal == 1))
+    monkeypatch.setattr(decider, "PAIRS_OF_A_PROCESS", 4)
+
+    code, _, err = pairsift("decide", "source", "--policy", cut_at(sharded.parent, 0.5))
+
+    assert code == 1
+    assert "4 rows where 5 pairs are committed: run `pairsift check`" in err
+    assert {row[2] for row in lineage().values()} == {"1"}
 
 
 def decide_and_die(policy: str, partitions: int) -> None:
