@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
@@ -32,6 +32,7 @@ from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
 from pairsift.core.policy import Policy
+from pairsift.core.signals import CONSISTENCY
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
 from pairsift.models.encoder import left_out, model_cards, score_fingerprint
@@ -59,6 +60,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     prepare(Settings().store_url)
     source = open_source(request.source, request.format, days_of(request))
     policy = load_policy(request.config.policy)
+    warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)
     dataset_id = register_dataset(store(), job.dataset)
     register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
@@ -145,9 +147,21 @@ def require_signals(policy: Policy, score: ScoreConfig) -> None:
     """Refuse (ConfigError) a policy that goes by signals which the encoder does not measure."""
     lacking = sorted(policy.signals & left_out(score))
     if lacking:
+        remedy = "score with the encoder conse" if CONSISTENCY in lacking else "set score.baseline to on"
         raise ConfigError(
             f"policy {policy.name!r} goes by {', '.join(lacking)}, which {score.encoder} does not measure by itself: "
-            "set score.baseline to on"
+            f"{remedy}"
+        )
+
+
+def warn_of_encoder(policy: Policy, encoder: str) -> None:
+    """Warn where a policy's numbers are for another encoder: a cosine means something else under each."""
+    if not policy.is_meant_for(encoder):
+        get_run_logger().warning(
+            "the numbers of policy %r are for the encoder %s; under %s they mean something else",
+            policy.name,
+            policy.encoder,
+            encoder,
         )
 
 

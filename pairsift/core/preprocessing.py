@@ -76,7 +76,8 @@ def prepare_image(data: bytes | None, config: PreprocessConfig, fit: FitPicture)
     rgb = decode_image(data, config)
     if isinstance(rgb, Reason):
         return PreparedImage(None, _unmeasurable(IMAGE_SIGNALS, rgb))
-    return PreparedImage(enhance(fit(rgb), config.enhance), Measurement(image_signals(rgb)))
+    size = len(data or b"")  # it was decoded, so it is there
+    return PreparedImage(enhance(fit(rgb), config.enhance), Measurement(image_signals(rgb, size)))
 
 
 def prepare_caption(data: bytes | None, config: PreprocessConfig, cleaner: Cleaner) -> tuple[str | None, Measurement]:

@@ -7,7 +7,7 @@ from pairsift.config import PreprocessConfig, ScoreConfig
 from pairsift.core.fingerprint import SCORING_VERSION, fingerprint
 from pairsift.core.images import SQUARE, Fit
 from pairsift.core.records import Cleaner
-from pairsift.core.signals import BASELINE_SIGNALS
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY
 from pairsift.errors import ModelUnavailableError
 from pairsift.models import conse
 from pairsift.models.checkpoints import find_clip
@@ -52,8 +52,9 @@ def picture_fit(config: ScoreConfig) -> Fit:
 
 def left_out(config: ScoreConfig) -> frozenset[str]:
     """Name the signals that the encoder of a config does not measure."""
-    measured = config.baseline == "on" or not config.encoder.startswith(CLIP_PREFIX)
-    return frozenset() if measured else frozenset(BASELINE_SIGNALS)
+    if not config.encoder.startswith(CLIP_PREFIX):
+        return frozenset()
+    return frozenset({CONSISTENCY} if config.baseline == "on" else {CONSISTENCY, *BASELINE_SIGNALS})
 
 
 def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner: Cleaner) -> str:

@@ -100,6 +100,7 @@ def test_what_is_absent_is_nan_and_the_rest_is_measured(conse: Conse, drawings):
     measured = {name: (~np.isnan(values)).tolist() for name, values in scores.signals.items()}
     assert measured == {
         "pair.alignment": [True, False, False, False],
+        "text.semantic_consistency": [True, False, False, False],
         "baseline.image_quality": [True, False, True, False],
         "baseline.text_quality": [True, True, False, False],
         "baseline.pair_quality": [True, False, False, False],
