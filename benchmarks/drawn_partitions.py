@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.sample_pictures import Encoded
 from benchmarks.swapped_captions import Draw, Floats, Integers, Outcome, draw_pairs
 from pairsift.core.baseline import pair_quality
 from pairsift.core.calibration import EmbeddedPairs, calibrate, draw_calibration
@@ -58,17 +59,18 @@ def group_pictures(kinds: Sequence[str]) -> list[Group]:
     ]
 
 
-def run_experiments(scores: Scores, groups: Sequence[Group], draws: int, seed: int) -> Iterator[Experiment]:
+def run_experiments(encoded: Encoded, groups: Sequence[Group], draws: int, seed: int) -> Iterator[Experiment]:
     """Run all draws; those of a group and share depend on nothing but these and the seed."""
     for group in groups:
         for share in SHARES:
             rng = np.random.default_rng([seed, zlib.crc32(f"{group.name} {share}".encode())])
             made = [draw_pairs(rng, group.pool, group.size, share) for _ in range(draws)]
-            yield Experiment(group.name, share, [_judge(scores, draw) for draw in made])
+            yield Experiment(group.name, share, [_judge(encoded, draw) for draw in made])
 
 
-def _judge(scores: Scores, draw: Draw) -> Outcome:
+def _judge(encoded: Encoded, draw: Draw) -> Outcome:
     """Decide one draw as a partition of its own."""
+    scores = encoded.scores
     image, text = scores.image_embedding[draw.pictures], scores.text_embedding[draw.captions]
     alignment = cosine(image, text).astype(np.float64)
     pictures = [str(row) for row in draw.pictures.tolist()]
@@ -78,7 +80,13 @@ def _judge(scores: Scores, draw: Draw) -> Outcome:
     eligible = calibratable(table.columns, embedded)
     calibration = draw_calibration(embedded, np.flatnonzero(eligible), "drawn")
     decided = decide(table, SELECT_ONLY, calibrate(calibration, embedded, eligible))
-    return Outcome(draw, {"cosine": alignment, "z": decided.z, "product": _product(scores, draw)}, decided.q)
+    measured = {
+        "cosine": alignment,
+        "z": decided.z,
+        "product": _product(scores, draw),
+        "consistency": encoded.consistency[draw.pictures, draw.captions],
+    }
+    return Outcome(draw, measured, decided.q)
 
 
 def _product(scores: Scores, draw: Draw) -> Floats:

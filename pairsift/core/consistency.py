@@ -30,7 +30,7 @@ def strip_phrases(text: str) -> str:
 def best_cosines(
     captions: NDArray[np.float32], sentences: NDArray[np.float32], shown: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the highest cosine of each caption (n, d) with its own sentences: rows `shown` (n, k) of `sentences` (s, d).
+    """Return the highest cosine of each caption (n, d) with its sentences, rows `shown` (n, k) of `sentences` (s, d).
 
     The result is (n,) float64; a caption that is NaN has NaN.
     """

@@ -16,8 +16,8 @@ _HASH_SIDE_PX = 32
 def image_signals(rgb: NDArray[np.uint8], file_bytes: int) -> dict[str, SignalValue]:
     """Measure every image.* signal of a picture: (h, w, 3) uint8 RGB, from a file of so many bytes.
 
-    All but size and chroma are measured on a grey copy with a short side of 256 px, smaller pictures enlarged, so that the
-    values of pictures of all sizes compare: an enlarged thumbnail is as blurred as it looks.
+    All but size and chroma are measured on a grey copy with a short side of 256 px, smaller pictures enlarged, so that
+    the values of pictures of all sizes compare: an enlarged thumbnail is as blurred as it looks.
     """
     height, width = rgb.shape[:2]
     copy = _grey_copy(rgb)
@@ -63,7 +63,7 @@ def _entropy(counts: NDArray[np.float64]) -> float:
 
 
 def _chroma(rgb: NDArray[np.uint8]) -> float:
-    """Average the spread of a pixel's channels over every k-th pixel of every k-th row, so that large pictures cost no more.
+    """Average the spread of a pixel's channels over every k-th pixel of every k-th row: large pictures cost no more.
 
     Pixels are taken as they are: averaging neighbours would make red and cyan grey.
     """

@@ -20,7 +20,8 @@ class Policy(PolicyModel):
     description: str = Field(description="What it is for, in a sentence or two.")
     cleaner: Cleaner = Field(default=Cleaner.DEFAULT, description="How captions are cleaned before they are scored.")
     encoder: str | None = Field(
-        default=None, description="Pattern of the encoders that its numbers are for; another one is warned of, not refused."
+        default=None,
+        description="Pattern of the encoders that its numbers are for; another one is warned of, not refused.",
     )
     rules: tuple[Rule, ...] = Field(default=(), description="Drop rules, in order; the first that a pair fails counts.")
     duplicates: Literal["drop", "keep"] = Field(default="drop", description="What becomes of exact copies.")

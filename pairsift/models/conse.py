@@ -172,8 +172,8 @@ class Conse:
             seen = image_of[rows] >= 0
             fused[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
         stripped = np.full((count, self.dim), np.nan, np.float32)
-        for members, vector in zip(rows_of, self._strip(texts, plain), strict=True):
-            stripped[members] = vector
+        for same, vector in zip(rows_of, self._strip(texts, plain), strict=True):
+            stripped[same] = vector
         return _Reading(vectors, fused, qualities, stripped)
 
     def _strip(self, texts: Sequence[str], vectors: Floats) -> Floats:

@@ -71,7 +71,9 @@ def test_comments_and_layout_are_not_content(tmp_path: Path):
 
 
 def test_an_unknown_name_lists_the_shipped_ones():
-    with pytest.raises(ConfigError, match=r"no policy 'defalt': .*\(baseline, .*, sieve-like\); did you mean 'default'\?"):
+    with pytest.raises(
+        ConfigError, match=r"no policy 'defalt': .*\(baseline, .*, sieve-like\); did you mean 'default'\?"
+    ):
         load_policy("defalt")
 
 

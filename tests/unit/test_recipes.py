@@ -1,4 +1,4 @@
-"""The shipped policies that follow a published recipe decide as it does: boundaries, ties and absent values included."""
+"""Shipped policies that follow a published recipe decide as it does, boundaries, ties and absent values included."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -2,13 +2,14 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.types import TypeEngine
 
 revision = "0009"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-COLUMNS = {
+COLUMNS: dict[str, TypeEngine[int] | TypeEngine[float]] = {
     "image_bytes": sa.Integer(),
     "image_brightness_p5": sa.Double(),
     "image_brightness_p99": sa.Double(),
