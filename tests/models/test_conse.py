@@ -159,7 +159,7 @@ def test_the_phrases_of_sieve_change_nothing_of_the_consistency(conse: Conse, dr
     scores = conse.score(drawings[:1], np.zeros(5, np.int64), said).signals
 
     consistency = scores["text.semantic_consistency"]
-    np.testing.assert_array_equal(consistency[1:3], consistency[0])
+    np.testing.assert_allclose(consistency[1:3], consistency[0], atol=1e-6)  # on several threads bits may differ
     assert np.isnan(consistency[3:]).all()
     assert not np.isnan(scores["pair.alignment"]).any()
 

@@ -2,7 +2,9 @@
 
 import logging
 import shutil
+from logging.handlers import QueueHandler
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -56,14 +58,15 @@ def test_a_policy_by_what_only_conse_measures_is_refused_with_the_way_to_get_it(
 
 @pytest.mark.parametrize(("encoder", "warned"), [("open_clip:ViT-B-32:openai", 0), ("conse", 1)])
 def test_numbers_for_another_encoder_are_warned_of(monkeypatch: pytest.MonkeyPatch, encoder: str, warned: int):
-    records: list[logging.LogRecord] = []
+    records: SimpleQueue[logging.LogRecord] = SimpleQueue()
     logger = logging.Logger("here")  # noqa: LOG001 - one that only this test sees
-    logger.addFilter(lambda record: bool(records.append(record)))
+    logger.addHandler(QueueHandler(records))
     monkeypatch.setattr(plan, "get_run_logger", lambda: logger)
 
     plan.warn_of_encoder(load_policy("laion-2b"), encoder)
 
-    assert ["open_clip:ViT-B-32*:openai" in record.getMessage() for record in records] == [True] * warned
+    said = [records.get().getMessage() for _ in range(records.qsize())]
+    assert ["open_clip:ViT-B-32*:openai" in message for message in said] == [True] * warned
 
 
 def test_the_same_policy_is_taken_where_they_are_measured(shard: Path, score: dict[str, Any]):
