@@ -12,12 +12,11 @@ from dataclasses import replace
 from benchmarks.calibration_checks import Level, MismatchCheck, Promise, check_level, check_mismatch, check_promise
 from benchmarks.drawn_partitions import Experiment, Group, group_pictures, run_experiments, run_split_experiments
 from benchmarks.markdown import Row, print_table
-from benchmarks.sample_pictures import encode, read_honest_pairs
+from benchmarks.sample_pictures import Encoded, encode, read_honest_pairs
 from benchmarks.swapped_captions import Outcome
 from pairsift.config import ScoreConfig
 from pairsift.core.false_discovery import q_values
 from pairsift.models.device import resolve
-from pairsift.models.scores import Scores
 
 ALPHAS = (0.05, 0.1, 0.2)
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
@@ -30,10 +29,10 @@ def main() -> None:
     options = _options()
     pairs = read_honest_pairs()
     config = resolve(ScoreConfig(device="cpu", dtype="auto"))
-    scores = encode(pairs, config).scores
+    encoded = encode(pairs, config)
     groups = [group for group in group_pictures([pair.kind for pair in pairs]) if group.size == len(group.pool)]
     print(f"{len(pairs)} pairs, {options.draws} draws, seed {options.seed}, {config.dtype} on {config.device}\n")
-    for title, made in _settings(scores, groups, options):
+    for title, made in _settings(encoded, groups, options):
         _report(title, made, options.seed)
 
 
@@ -45,9 +44,9 @@ def _options() -> argparse.Namespace:
 
 
 def _settings(
-    scores: Scores, groups: Sequence[Group], options: argparse.Namespace
+    encoded: Encoded, groups: Sequence[Group], options: argparse.Namespace
 ) -> Iterator[tuple[str, list[Experiment]]]:
-    how = (scores, groups, options.draws, options.seed)
+    how = (encoded, groups, options.draws, options.seed)
     yield "the tested pairs themselves", list(run_experiments(*how))
     yield "other pairs, none swapped", list(run_split_experiments(*how, None))
     yield "other pairs, 30 % swapped", list(run_split_experiments(*how, SWAPPED_IN_REFERENCE))

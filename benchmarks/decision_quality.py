@@ -31,7 +31,7 @@ ALPHAS = (0.05, 0.1, 0.2)
 DTYPES = ("float32", "bfloat16")
 NEAREST = (1, 5, 10, 30)
 REPLICATES = 1000
-SCORES = ("cosine", "z", "product")
+SCORES = ("cosine", "z", "product", "consistency")
 
 
 def main() -> None:
@@ -43,8 +43,7 @@ def main() -> None:
     encoded = {dtype: encode(pairs, configs[dtype]) for dtype in DTYPES}
     groups = group_pictures([pair.kind for pair in pairs])
     experiments = {
-        dtype: list(run_experiments(made.scores, groups, options.draws, options.seed))
-        for dtype, made in encoded.items()
+        dtype: list(run_experiments(made, groups, options.draws, options.seed)) for dtype, made in encoded.items()
     }
     weights = resampled_weights(np.random.default_rng(options.seed), len(pairs), REPLICATES)
     print(f"{len(pairs)} pairs, {options.draws} draws, seed {options.seed}, {chosen.dtype} on {chosen.device}\n")
@@ -69,7 +68,8 @@ def _options() -> argparse.Namespace:
 
 def _print_aucs(experiments: Sequence[Experiment], weights: Integers) -> None:
     rows = [_auc_row(experiment, weights) for experiment in experiments]
-    print_table(["group", "swapped", "AUC cosine", "AUC z", "AUC product", "z − cosine"], rows)
+    aucs = [f"AUC {score}" for score in SCORES]
+    print_table(["group", "swapped", *aucs, "z − cosine"], rows)
 
 
 def _auc_row(experiment: Experiment, weights: Integers) -> Row:

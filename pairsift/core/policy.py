@@ -1,5 +1,6 @@
 """The policy model: ordered drop rules, what becomes of copies, and one selection; validated and hashed."""
 
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from pydantic import Field
@@ -22,6 +23,10 @@ class Policy(PolicyModel):
     version: int = Field(ge=1, strict=True, description="Raise with every change.")
     description: str = Field(description="What it is for, in a sentence or two.")
     cleaner: Cleaner = Field(default=Cleaner.DEFAULT, description="How captions are cleaned before they are scored.")
+    encoder: str | None = Field(
+        default=None,
+        description="Pattern of the encoders that its numbers are for; another one is warned of, not refused.",
+    )
     rules: tuple[Rule, ...] = Field(default=(), description="Drop rules, in order; the first that a pair fails counts.")
     duplicates: Literal["drop", "keep"] = Field(default="drop", description="What becomes of exact copies.")
     select: Select = Field(description="What is kept of the survivors.")
@@ -34,6 +39,10 @@ class Policy(PolicyModel):
             mode="json", by_alias=True, exclude_none=True, exclude=DECIDES_NOTHING
         )
         return fingerprint(content)
+
+    def is_meant_for(self, encoder: str) -> bool:
+        """Say whether an encoder, as the config names it, is one that its numbers are for."""
+        return self.encoder is None or fnmatchcase(encoder, self.encoder)
 
     @property
     def text(self) -> str:

@@ -28,7 +28,17 @@ def write(folder: Path, text: str) -> str:
 def test_the_shipped_policies_are_named_as_their_files():
     policies = shipped_policies()
 
-    assert [policy.name for policy in policies] == ["baseline", "default"]
+    assert [policy.name for policy in policies] == [
+        "baseline",
+        "cleanvision",
+        "clip-top-30",
+        "datacomp-basic-and-clip-top-30",
+        "datacomp-basic",
+        "default",
+        "laion-2b",
+        "laion-400m",
+        "sieve-like",
+    ]
     assert [load_policy(policy.name) for policy in policies] == policies
 
 
@@ -61,7 +71,9 @@ def test_comments_and_layout_are_not_content(tmp_path: Path):
 
 
 def test_an_unknown_name_lists_the_shipped_ones():
-    with pytest.raises(ConfigError, match=r"no policy 'defalt': .*\(baseline, default\); did you mean 'default'\?"):
+    with pytest.raises(
+        ConfigError, match=r"no policy 'defalt': .*\(baseline, .*, sieve-like\); did you mean 'default'\?"
+    ):
         load_policy("defalt")
 
 
