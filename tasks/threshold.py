@@ -37,7 +37,7 @@ def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> Decid
 
 def decide_partition(job: PartitionJob, files: PartitionFiles) -> PartitionDecision:
     """Calibrate and decide, and estimate how many of the survivors of rules and copies are mismatched."""
-    measured = measured_pairs(files.measured())
+    measured = measured_pairs(files.measured(), job.key)
     policy = Policy.model_validate_json(job.policy)
     calibration = pinned_calibration(job)
     eligible = calibratable(measured.table.columns, measured.embedded)

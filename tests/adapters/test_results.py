@@ -55,7 +55,7 @@ def rows(uids: list[str]) -> list[dict[str, object]]:
 def test_chunks_are_joined_with_their_own_pairs(tmp_path: Path):
     files = partition(tmp_path, ["p", "q", "r"], ["p", "q"], ["r"])
 
-    assert measured_pairs(files.measured()).table.uids == ["p", "q", "r"]
+    assert measured_pairs(files.measured(), "shard").table.uids == ["p", "q", "r"]
 
 
 @pytest.mark.parametrize(("first", "second"), [(["p", "x"], ["r"]), (["q", "p"], ["r"]), (["p", "q"], ["r", "s"])])
@@ -72,7 +72,7 @@ def test_a_chunk_of_other_pairs_is_never_taken_for_theirs(tmp_path: Path, first:
 def test_a_partition_without_pairs_has_no_decisions(tmp_path: Path, policy: str):
     write_pairs(tmp_path / "pairs.arrow", [])
 
-    pairs = measured_pairs(PartitionFiles(tmp_path, tmp_path / "pairs.arrow", ()).measured())
+    pairs = measured_pairs(PartitionFiles(tmp_path, tmp_path / "pairs.arrow", ()).measured(), "shard")
     measurable = calibratable(pairs.table.columns, pairs.embedded)
     calibrated = calibrate(None, pairs.embedded, measurable)
 
@@ -87,7 +87,7 @@ def test_source_columns_of_pairs_are_columns_of_the_table(tmp_path: Path):
     pairs = (IngestedPair(n, "pqr"[n], "k", None, None, None, None, said) for n, said in enumerate(columns))
     write_pairs(tmp_path / "pairs.arrow", pairs)
 
-    table = measured_pairs(files.measured()).table
+    table = measured_pairs(files.measured(), "shard").table
 
     assert table.columns.signals["source.similarity"].tolist() == [0.3, None, "high"]
     assert table.columns.signals["source.n"].tolist() == [None, None, 1]
