@@ -244,7 +244,7 @@ def test_every_kind_of_copy_changes_the_fingerprint_and_survives_being_stored(du
 
     assert policy.sha256 != Policy.model_validate(POLICY | {"duplicates": {"near": {"hamming": 3}}}).sha256
     assert policy.sha256 != Policy.model_validate(POLICY).sha256
-    assert Policy.model_validate_json(policy.model_dump_json()) == policy
+    assert Policy.model_validate_json(policy.model_dump_json(by_alias=True)) == policy
 
 
 @pytest.mark.parametrize(
