@@ -3,6 +3,7 @@
 import argparse
 import resource
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -91,14 +92,14 @@ def _derived_pairs(count: int, dimensions: int = 0) -> Compared:
     )
 
 
-def _print_cost(what: str, pairs: Compared, duplicates: dict[str, object]) -> None:
+def _print_cost(what: str, pairs: Compared, duplicates: Mapping[str, object]) -> None:
     started, cpu = time.perf_counter(), time.process_time()
     found = find_copies(pairs, Duplicates.model_validate(duplicates))
     wall, used = time.perf_counter() - started, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"\n{what}: {len(pairs.uids):,} pairs, {np.count_nonzero(found.reasons):,} dropped, {wall:.1f} s, {used:.1f} s of "
-        f"CPU, peak {peak:,.0f} MiB with the pairs",
+        f"\n{what}: {len(pairs.uids):,} pairs, {np.count_nonzero(found.reasons):,} dropped, {wall:.1f} s, "
+        f"{used:.1f} s of CPU, peak {peak:,.0f} MiB with the pairs",
         flush=True,
     )
 

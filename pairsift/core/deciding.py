@@ -231,11 +231,8 @@ def _judge_copies(table: PairTable, policy: Policy) -> tuple[Judgements, Copies]
 def _compared(table: PairTable, duplicates: Duplicates, candidates: Flags) -> Compared:
     """Take from a partition's table what its pairs are compared by, and nothing else; nothing is settled in it."""
     count = table.columns.count
-    words: Sequence[str | None] = [None] * count
-    if duplicates.near is not None:
-        words = table.columns.words(PERCEPTUAL_HASH).tolist()
-    hashes, hashed = parse_hashes(words)
-    embeddings = np.empty((count, 0), dtype=np.float32)
+    hashes, hashed = parse_hashes([] if duplicates.near is None else table.columns.words(PERCEPTUAL_HASH).tolist())
+    nothing = np.empty((0, 0), dtype=np.float32)
     return Compared(
         uids=table.uids,
         candidates=candidates,
@@ -245,7 +242,7 @@ def _compared(table: PairTable, duplicates: Duplicates, candidates: Flags) -> Co
         pictures=() if duplicates.placeholders is None else _given(table.pictures, "placeholders", "pictures"),
         hashes=hashes,
         hashed=hashed,
-        embeddings=embeddings if duplicates.semantic is None else _given(table.embeddings, "semantic", "embeddings"),
+        embeddings=nothing if duplicates.semantic is None else _given(table.embeddings, "semantic", "embeddings"),
     )
 
 

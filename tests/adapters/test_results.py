@@ -22,7 +22,7 @@ from pairsift.core.records import ColumnValue, IngestedPair, Reason, Verdict
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ChunkDamagedError
 
-LAST = Decision(Verdict.DROP, Reason.BLURRY, multiplicity=2)
+LAST = Decision(Verdict.DROP, Reason.BLURRY, multiplicity=2, duplicate_group="u", duplicate_of="shard/k")
 FIRST, SECOND = "a" * 64, "b" * 64
 
 
