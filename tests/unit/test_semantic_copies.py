@@ -30,12 +30,14 @@ def one_after_the_other(vectors: npt.NDArray[np.float32], cosine: float) -> list
 def families(seed: int, count: int, copies: int) -> npt.NDArray[np.float32]:
     generator = np.random.default_rng(seed)
     centres = generator.normal(size=(count, 16))
-    found = np.repeat(centres, copies, axis=0) + 0.1 * generator.normal(size=(count * copies, 16))
+    found = np.repeat(centres, copies, axis=0) + 0.25 * generator.normal(size=(count * copies, 16))
     unit = found / np.linalg.norm(found, axis=1, keepdims=True)
     return generator.permutation(unit.astype(np.float32))
 
 
-def test_a_cosine_exactly_at_the_limit_is_no_copy():
+@pytest.mark.parametrize("rows_at_once", [1, 1024])
+def test_a_cosine_exactly_at_the_limit_is_no_copy(rows_at_once: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(semantic_copies, "_ROWS_AT_ONCE", rows_at_once)
     vectors = np.array([[1, 0], [0.5, 0.75**0.5]], dtype=np.float32)
 
     assert stand(vectors, 0.5).stands.tolist() == [True, True]
@@ -66,9 +68,9 @@ def test_blocks_find_what_the_definition_says(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(semantic_copies, "_ROWS_AT_ONCE", 7)
     vectors = families(0, 20, 5)
 
-    keepers = one_after_the_other(vectors, 0.97)
+    keepers = one_after_the_other(vectors, 0.94)
 
-    assert stand(vectors, 0.97).keepers.tolist() == keepers
+    assert stand(vectors, 0.94).keepers.tolist() == keepers
     assert 20 <= len(set(keepers)) < 60
 
 
@@ -86,13 +88,13 @@ def test_many_pictures_are_compared_within_seeded_clusters(monkeypatch: pytest.M
     monkeypatch.setattr(semantic_copies, "PAIRS_A_CLUSTER", 250)
     vectors = families(1, 200, 5)
 
-    clustered, again = stand(vectors, 0.97), stand(vectors, 0.97)
+    clustered, again = stand(vectors, 0.94), stand(vectors, 0.94)
 
-    truth = one_after_the_other(vectors, 0.97)
+    truth = one_after_the_other(vectors, 0.94)
     assert clustered.keepers.tolist() == again.keepers.tolist()
-    assert np.mean(clustered.keepers == truth) > 0.97
+    assert np.mean(clustered.keepers == truth) > 0.9
     alike = (vectors * vectors[clustered.keepers]).sum(axis=1)
-    assert (alike[~clustered.stands] > 0.97 - 1e-6).all()
+    assert (alike[~clustered.stands] > 0.94 - 1e-6).all()
 
 
 def test_a_row_without_a_direction_is_no_embedding():
