@@ -25,7 +25,7 @@ from tasks.workplace import storage
 def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> DecidedPartition:
     """Decide a partition's pairs; decisions and statistics go to local scratch."""
     files = PartitionFiles(storage(), Path(ingested.pair_list), ingested.fingerprints)
-    measured = measured_pairs(files.measured())
+    measured = measured_pairs(files.measured(), job.key)
     decided = decide_measured(job, measured)
     folder = Path(ingested.scratch)
     reference = DecidedPartition(str(folder / "decided.json"), str(folder / "statistics.json"))

@@ -88,7 +88,7 @@ class Decider:
         return Outcome(shown.judged, Judgements(made.decisions.verdicts, made.decisions.reasons), known=False)
 
     def _made(self, part: CommittedPartition, sets: Sequence[int], shown: Decided) -> PartitionDecision:
-        table = stored_table(self.engine, part, self.plan.policy)
+        table = stored_table(self.engine, self.plan.storage, part, self.plan.policy)
         require_measured(self.plan.policy, table, part.key)
         calibrated = self._calibrated(part, table.columns, sets, shown)
         generator = np.random.default_rng(BOOTSTRAP_SEED)

@@ -81,7 +81,7 @@ def decide_again(engine: Engine, storage: Path, again: Again, advance: Advance =
     scored = newest_scores(committed)
     todo = [part for part in chosen if part.score_fingerprint == scored]
     _require_scores(again.policy, chosen, todo)
-    pools = _run_pools(engine, again.policy, todo)
+    pools = _run_pools(engine, storage, again.policy, todo)
     decider = Decider(engine, _plan(engine, storage, again, Standing(dataset_id, scored, pools)))
     tally, known = Tally(), Counter[bool]()
     differences = join_differences(_decide_all(decider, todo, tally, known, advance))
@@ -121,15 +121,15 @@ class Standing:
     pools: Pools
 
 
-def _run_pools(engine: Engine, policy: Policy, parts: Sequence[CommittedPartition]) -> Pools:
+def _run_pools(engine: Engine, storage: Path, policy: Policy, parts: Sequence[CommittedPartition]) -> Pools:
     """Gather the pools of all partitions that are decided together, one of them in memory at a time."""
     if all(request.pool is not Pool.RUN for request in policy.pools):
         return NO_POOLS
-    return join_pools(_added_to_pools(engine, policy, part) for part in parts)
+    return join_pools(_added_to_pools(engine, storage, policy, part) for part in parts)
 
 
-def _added_to_pools(engine: Engine, policy: Policy, part: CommittedPartition) -> Pools:
-    table = stored_table(engine, part, policy)
+def _added_to_pools(engine: Engine, storage: Path, policy: Policy, part: CommittedPartition) -> Pools:
+    table = stored_table(engine, storage, part, policy)
     return own_pools(policy.pools, table.columns, judge_alone(table, policy).kept)
 
 

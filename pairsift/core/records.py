@@ -53,8 +53,11 @@ class Reason(StrEnum):
     CAPTION_MOSTLY_REMOVED = "caption_mostly_removed"
     WRONG_LANGUAGE = "wrong_language"
     POLICY_RULE = "policy_rule"
-    # Another pair of the partition is the same.
+    # Another pair is the same, or nearly, or the picture says nothing of its many captions.
     EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    SEMANTIC_DUPLICATE = "semantic_duplicate"
+    PLACEHOLDER = "placeholder"
     # The selection left it out.
     BELOW_CUT = "below_cut"
     LIKELY_MISMATCHED = "likely_mismatched"

@@ -33,7 +33,10 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.CAPTION_MOSTLY_REMOVED: "cleaning removed most of it",
     Reason.WRONG_LANGUAGE: "a language that the policy does not want",
     Reason.POLICY_RULE: "another rule of the policy",
-    Reason.EXACT_DUPLICATE: "a copy of an earlier pair of the partition",
+    Reason.EXACT_DUPLICATE: "another pair has the same image and caption, byte for byte",
+    Reason.NEAR_DUPLICATE: "another pair's picture looks nearly the same",
+    Reason.SEMANTIC_DUPLICATE: "another pair's picture shows the same, by its embedding",
+    Reason.PLACEHOLDER: "the same picture stands under many captions",
     Reason.BELOW_CUT: "below the selection's cut",
     Reason.LIKELY_MISMATCHED: "scores no higher than unrelated captions do",
 }

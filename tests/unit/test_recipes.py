@@ -11,6 +11,7 @@ import pytest
 from pairsift.adapters.policies import load_policy, shipped_policies
 from pairsift.core.calibration import Calibrated
 from pairsift.core.columns import to_columns
+from pairsift.core.copy_kinds import Duplicates
 from pairsift.core.deciding import PairTable, decide, judge_alone
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue
@@ -75,7 +76,7 @@ def test_the_basic_filter_is_that_of_datacomp(name: str, changes: dict[str, Sign
 
 def test_the_basic_filter_keeps_whatever_the_cosine_and_copies():
     assert decided("datacomp-basic", {"pair.alignment": -1.0}, {"pair.alignment": None}) == ["keep", "keep"]
-    assert load_policy("datacomp-basic").duplicates == "keep"
+    assert load_policy("datacomp-basic").duplicates == Duplicates(exact="keep")
 
 
 @pytest.mark.parametrize(

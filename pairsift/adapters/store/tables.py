@@ -271,6 +271,9 @@ decision = Table(
     Column("reason", Text),
     Column("rank", Integer),
     Column("multiplicity", Integer),
+    # The uid that names the pair's group of copies, and PARTITION/KEY of the pair that is kept in its place.
+    Column("duplicate_group", Text),
+    Column("duplicate_of", Text),
     # Stored, though it could be counted: a window in the view would read a whole partition to explain one pair.
     Column("export_row", Integer),
     sqlite_with_rowid=False,
@@ -375,5 +378,7 @@ DECISION_COLUMNS: tuple[str, ...] = (
     "reason",
     "rank",
     "multiplicity",
+    "duplicate_group",
+    "duplicate_of",
 )
 """Order of the values in a row for `decision`; the store adds the ids and numbers the kept rows."""
