@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.drawn_partitions import Experiment, Group, group_pictures, run_experiments
+from benchmarks.markdown import Row, print_table
 from benchmarks.planted_defects import curated_sample, read_truth, verdicts_by_defect
 from benchmarks.sample_pictures import Encoded, encode, read_honest_pairs
 from benchmarks.swapped_captions import (
@@ -30,9 +31,7 @@ ALPHAS = (0.05, 0.1, 0.2)
 DTYPES = ("float32", "bfloat16")
 NEAREST = (1, 5, 10, 30)
 REPLICATES = 1000
-SCORES = ("cosine", "z", "product")
-
-Row = Sequence[str]
+SCORES = ("cosine", "z", "product", "consistency")
 
 
 def main() -> None:
@@ -44,8 +43,7 @@ def main() -> None:
     encoded = {dtype: encode(pairs, configs[dtype]) for dtype in DTYPES}
     groups = group_pictures([pair.kind for pair in pairs])
     experiments = {
-        dtype: list(run_experiments(made.scores, groups, options.draws, options.seed))
-        for dtype, made in encoded.items()
+        dtype: list(run_experiments(made, groups, options.draws, options.seed)) for dtype, made in encoded.items()
     }
     weights = resampled_weights(np.random.default_rng(options.seed), len(pairs), REPLICATES)
     print(f"{len(pairs)} pairs, {options.draws} draws, seed {options.seed}, {chosen.dtype} on {chosen.device}\n")
@@ -55,7 +53,7 @@ def main() -> None:
     _print_agreement(encoded, experiments)
     if not options.skip_planted:
         planted = verdicts_by_defect(curated_sample(), read_truth())
-        _print_table(list(planted.columns), planted.astype(str).to_numpy().tolist())
+        print_table(list(planted.columns), planted.astype(str).to_numpy().tolist())
 
 
 def _options() -> argparse.Namespace:
@@ -70,7 +68,8 @@ def _options() -> argparse.Namespace:
 
 def _print_aucs(experiments: Sequence[Experiment], weights: Integers) -> None:
     rows = [_auc_row(experiment, weights) for experiment in experiments]
-    _print_table(["group", "swapped", "AUC cosine", "AUC z", "AUC product", "z − cosine"], rows)
+    aucs = [f"AUC {score}" for score in SCORES]
+    print_table(["group", "swapped", *aucs, "z − cosine"], rows)
 
 
 def _auc_row(experiment: Experiment, weights: Integers) -> Row:
@@ -89,7 +88,7 @@ def _with_interval(point: Floats, replicates: Floats) -> str:
 
 def _print_promise(experiments: Sequence[Experiment]) -> None:
     rows = [[one.group, f"{one.share:.0%}", *(_promise_cell(one, alpha) for alpha in ALPHAS)] for one in experiments]
-    _print_table(["group", "swapped", *(f"α {alpha}: true FDR, good kept" for alpha in ALPHAS)], rows)
+    print_table(["group", "swapped", *(f"α {alpha}: true FDR, good kept" for alpha in ALPHAS)], rows)
 
 
 def _promise_cell(experiment: Experiment, alpha: float) -> str:
@@ -109,7 +108,7 @@ def _print_nearest(scores: Scores, groups: Sequence[Group]) -> None:
         ]
         for group in whole
     ]
-    _print_table(["AUC cosine, swapped with one of the", *(f"{k} nearest" for k in NEAREST), "any"], rows)
+    print_table(["AUC cosine, swapped with one of the", *(f"{k} nearest" for k in NEAREST), "any"], rows)
 
 
 def _print_agreement(encoded: Mapping[str, Encoded], experiments: Mapping[str, Sequence[Experiment]]) -> None:
@@ -121,10 +120,10 @@ def _print_agreement(encoded: Mapping[str, Encoded], experiments: Mapping[str, S
         _spread_row("Δcosine of every picture with every caption", _all_cosines(exact) - _all_cosines(rounded)),
         *(_spread_row(f"ΔAUC {score} of the rows above", _auc_differences(experiments, score)) for score in SCORES[:2]),
     ]
-    _print_table(["float32 − bfloat16, absolute", "mean", "99th percentile", "largest"], rows)
+    print_table(["float32 − bfloat16, absolute", "mean", "99th percentile", "largest"], rows)
     print(f"Verdicts that differ at α {ALPHAS[0]}, over all draws: {_changed_verdicts(experiments):.2%}\n")
     times = [[dtype, f"{made.cpu_ms_per_pair:.1f}"] for dtype, made in encoded.items()]
-    _print_table(["dtype", "CPU ms per pair, encoder alone"], times)
+    print_table(["dtype", "CPU ms per pair, encoder alone"], times)
 
 
 def _all_cosines(scores: Scores) -> Floats:
@@ -152,14 +151,6 @@ def _changed_verdicts(experiments: Mapping[str, Sequence[Experiment]]) -> float:
 def _spread_row(what: str, differences: Floats) -> Row:
     sizes = np.abs(differences)
     return [what, *(f"{value:.4f}" for value in (sizes.mean(), np.quantile(sizes, 0.99), sizes.max()))]
-
-
-def _print_table(head: Row, rows: Sequence[Row]) -> None:
-    print(_line(head), "|---" * len(head) + "|", *map(_line, rows), "", sep="\n")
-
-
-def _line(cells: Row) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pairsift.core.signals import SIGNALS
 SMALL_PSI = 0.1
 BRIGHTNESS = "image.brightness"
 SIZES = ((148, 25), (148, 75), (111, 112), (100_000, 10_000))
-FACTORS = (1.0, 0.99, 0.9, 0.8, 0.65, 0.5)
+FACTORS = (1.0, 0.99, 0.9, 0.8, 0.65)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pairsift.config import PreprocessConfig, ScoreConfig
+from pairsift.core.consistency import best_cosines
 from pairsift.core.images import SQUARE, Fit
 from pairsift.core.measuring import encodable_caption
 from pairsift.core.preprocessing import Prepared, prepare_pairs
 from pairsift.core.records import Cleaner, IngestedPair
+from pairsift.models.conse import Conse
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder
 from pairsift.models.pictures import fit_picture
@@ -34,9 +37,13 @@ class HonestPair:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What the encoder says of the honest pairs, in their order, and its CPU time."""
+    """What the encoder says of the n honest pairs, in their order, and its CPU time.
+
+    `consistency` (n, n) float64 is text.semantic_consistency of every picture with every caption.
+    """
 
     scores: Scores
+    consistency: NDArray[np.float64]
     cpu_ms_per_pair: float
 
 
@@ -76,7 +83,23 @@ def encode(pairs: Sequence[HonestPair], config: ScoreConfig) -> Encoded:
         raise ValueError(f"the sample's honest pairs must all be measurable; captions are not: {unusable}")
     encoder, rows = load_encoder(resolve(config)), np.arange(len(pairs))
     passes = [_timed_pass(encoder, pixels, rows, captions) for _ in range(3)]
-    return Encoded(passes[0][0], 1000 * min(seconds for _, seconds in passes) / len(pairs))
+    consistency = _every_consistency(encoder, pixels, [caption for caption in captions if caption is not None])
+    return Encoded(passes[0][0], consistency, 1000 * min(seconds for _, seconds in passes) / len(pairs))
+
+
+def _every_consistency(encoder: Encoder, pixels: NDArray[np.uint8], captions: Sequence[str]) -> NDArray[np.float64]:
+    """Measure it of n² pairs; NaN if the encoder has no such signal.
+
+    The encoder's own parts are used: as pairs, all would be fused, too.
+    """
+    count = len(captions)
+    if not isinstance(encoder, Conse):
+        return np.full((count, count), np.nan)
+    with torch.inference_mode():
+        sight = encoder._see(pixels)  # noqa: SLF001 - see above
+        reading = encoder._read(captions, sight, np.full(count, -1))  # noqa: SLF001 - see above
+    rows = [best_cosines(reading.stripped, encoder.class_names, np.tile(shown, (count, 1))) for shown in sight.classes]
+    return np.stack(rows)
 
 
 def _timed_pass(

@@ -28,10 +28,11 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured on one draw: every score (m,) by name, higher is better, and q (m,) of the `fdr` selection."""
+    """What was measured on one draw: every score (m,) by name, higher is better, p (m,), and q (m,) of a selection."""
 
     draw: Draw
     scores: dict[str, Floats]
+    p: Floats
     q: Floats
 
 
@@ -45,6 +46,21 @@ def draw_pairs(rng: np.random.Generator, pool: Integers, size: int, share: float
     captions = pictures.copy()
     captions[moved] = pictures[np.roll(moved, 1)]
     return Draw(pictures, captions)
+
+
+def draw_halves(
+    rng: np.random.Generator, pool: Integers, share: float, reference_share: float | None
+) -> tuple[Draw, Draw]:
+    """Split a pool at random into pairs to test and a reference set of others, each with a share of it swapped.
+
+    Without a `reference_share` the reference set is as it came.
+    """
+    shuffled, half = rng.permutation(pool), len(pool) // 2
+    tested = draw_pairs(rng, shuffled[:half], half, share)
+    others = shuffled[half:]
+    if reference_share is None:
+        return tested, Draw(others, others)
+    return tested, draw_pairs(rng, others, len(others), reference_share)
 
 
 def mean_auc(outcomes: Sequence[Outcome], score: str, weights: Integers) -> Floats:

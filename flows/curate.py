@@ -22,6 +22,7 @@ from tasks.finish import finish_run
 from tasks.plan import pin_calibration, plan_run
 from tasks.reaping import reap_while_waiting
 from tasks.references import PartitionOutcome, RunPlan
+from tasks.settle import settle_run
 from tasks.showing import RunProgress
 
 
@@ -49,6 +50,8 @@ async def curate(request: RunRequest) -> State[Any]:
     )
     ended = RunProgress(plan.jobs)
     outcomes = await (curate_here(plan.jobs, ended) if pool is None else curate_on_workers(plan.jobs, pool, ended))
+    if plan.settles:
+        settle_run(plan)
     return ended_state(finish_run(plan, outcomes))
 
 

@@ -285,10 +285,11 @@ def render_policy(result: Mapping[str, Any]) -> list[RenderableType]:
     (policy,) = result["policies"]
     shown = zip(policy["described"]["rules"], policy["rules"], strict=True)
     rows = [(number, text, rule["reason"], rule["unmeasurable"]) for number, (text, rule) in enumerate(shown, start=1)]
-    about = {name: policy[name] for name in ("description", "cleaner", "duplicates", "sha256")}
+    about = {name: policy[name] for name in ("description", "cleaner", "sha256")}
     return [
         facts(f"Policy {policy['name']}, version {policy['version']}", about),
         table("A pair is dropped where", ("rule", "holds", "reason", "if unmeasurable"), rows),
+        facts("Copies among the rest", {"duplicates": policy["described"]["duplicates"]}),
         facts("Kept of the rest", {"select": policy["described"]["select"]}),
     ]
 

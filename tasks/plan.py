@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
@@ -59,6 +59,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     prepare(Settings().store_url)
     source = open_source(request.source, request.format, days_of(request))
     policy = load_policy(request.config.policy)
+    warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)
     dataset_id = register_dataset(store(), job.dataset)
     register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
@@ -140,6 +141,17 @@ def chunk_pairs(config: RunConfig) -> int:
     if config.chunk_pairs != "auto":
         return config.chunk_pairs
     return CHUNK_PAIRS[config.score.device.partition(":")[0]]
+
+
+def warn_of_encoder(policy: Policy, encoder: str) -> None:
+    """Warn where a policy's numbers are for another encoder: a cosine means something else under each."""
+    if not policy.is_meant_for(encoder):
+        get_run_logger().warning(
+            "the numbers of policy %r are for the encoder %s; under %s they mean something else",
+            policy.name,
+            policy.encoder,
+            encoder,
+        )
 
 
 def open_decisions(policy: Policy, job: PartitionJob, calibration: str | None) -> int:

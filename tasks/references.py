@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from pairsift.config import PartitionJob, RunRequest
 from pairsift.core.drift_policy import DriftPolicy
+from pairsift.core.policy import Policy
+from pairsift.core.selects import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,11 @@ class RunPlan:
     drift: DriftPolicy
     jobs: tuple[PartitionJob, ...] = ()
     skipped: tuple[str, ...] = ()
+
+    @property
+    def settles(self) -> bool:
+        """Whether partitions cannot be decided for good before all of them are measured."""
+        return any(request.pool is Pool.RUN for request in Policy.model_validate_json(self.job.policy).pools)
 
     @property
     def partition_ids(self) -> tuple[int, ...]:

@@ -11,11 +11,11 @@ from pairsift.adapters.results import MeasuredPairs, PartitionFiles, count_verdi
 from pairsift.adapters.scratch import write_decided, write_statistics
 from pairsift.config import PartitionJob
 from pairsift.core.calibration import Calibration, calibrate
-from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition
+from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition, judge_alone
 from pairsift.core.drift import take_statistics
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
-from pairsift.core.selection import calibration_pools
+from pairsift.core.selection import calibration_pools, own_pools
 from tasks.references import DecidedPartition, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage
@@ -25,7 +25,7 @@ from tasks.workplace import storage
 def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> DecidedPartition:
     """Decide a partition's pairs; decisions and statistics go to local scratch."""
     files = PartitionFiles(storage(), Path(ingested.pair_list), ingested.fingerprints)
-    measured = measured_pairs(files.measured())
+    measured = measured_pairs(files.measured(), job.key)
     decided = decide_measured(job, measured)
     folder = Path(ingested.scratch)
     reference = DecidedPartition(str(folder / "decided.json"), str(folder / "statistics.json"))
@@ -39,12 +39,16 @@ def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> Decid
 
 
 def decide_measured(job: PartitionJob, measured: MeasuredPairs) -> PartitionDecision:
-    """Calibrate and decide, and estimate how many of the survivors of rules and copies are mismatched."""
+    """Calibrate and decide, and estimate how many of the survivors of rules and copies are mismatched.
+
+    Where the policy goes by the pool of the whole run, the partition stands for it until the run settles.
+    """
     policy = Policy.model_validate_json(job.policy)
     calibration = pinned_calibration(job)
     eligible = calibratable(measured.table.columns, measured.embedded)
     calibrated = calibrate(calibration, measured.embedded, eligible)
-    pools = calibration_pools(policy.pools, calibration)
+    survivors = judge_alone(measured.table, policy).kept
+    pools = calibration_pools(policy.pools, calibration) | own_pools(policy.pools, measured.table.columns, survivors)
     generator = np.random.default_rng(BOOTSTRAP_SEED)
     return decide_partition(measured.table, policy, calibrated, pools, generator)
 

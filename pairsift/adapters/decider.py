@@ -22,12 +22,12 @@ from pairsift.adapters.store.rows import DecidedRow
 from pairsift.adapters.stored import Decided, calibrated_anew, stored_decided, stored_table
 from pairsift.core.calibration import Calibrated, Calibration
 from pairsift.core.columns import Columns
-from pairsift.core.deciding import NO_POOLS, PairTable, PartitionDecision, decide_partition
+from pairsift.core.deciding import PairTable, PartitionDecision, decide_partition
 from pairsift.core.judgements import Judgements
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
 from pairsift.core.selection import Pools, calibration_pools
-from pairsift.core.signals import BASELINE_SIGNALS
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY
 from pairsift.errors import ConfigError
 
 PAIRS_OF_A_PROCESS = 100_000
@@ -43,6 +43,7 @@ Task = tuple[CommittedPartition, Sequence[int]]
 class DecidingPlan:
     """How partitions are decided: `calibrations` are those of the known decision sets, `decision_set_id` the new one.
 
+    `pools` are those of all partitions that are decided together.
     Without `writes` nothing is stored; the decision set may then not be there yet (None).
     """
 
@@ -51,6 +52,7 @@ class DecidingPlan:
     score_fingerprint: str
     calibration: str | None
     calibrations: Mapping[int, str]
+    pools: Pools
     decision_set_id: int | None
     writes: bool
 
@@ -86,7 +88,7 @@ class Decider:
         return Outcome(shown.judged, Judgements(made.decisions.verdicts, made.decisions.reasons), known=False)
 
     def _made(self, part: CommittedPartition, sets: Sequence[int], shown: Decided) -> PartitionDecision:
-        table = stored_table(self.engine, part, self.plan.policy)
+        table = stored_table(self.engine, self.plan.storage, part, self.plan.policy)
         require_measured(self.plan.policy, table, part.key)
         calibrated = self._calibrated(part, table.columns, sets, shown)
         generator = np.random.default_rng(BOOTSTRAP_SEED)
@@ -94,11 +96,11 @@ class Decider:
 
     @cached_property
     def _pools(self) -> Pools:
-        """Give the values of the calibration that the policy's selection cuts by, if it does."""
+        """Give the values from beyond the partition that the policy's selection cuts by, if it does."""
         requests, fingerprint = self.plan.policy.pools, self.plan.calibration
         if fingerprint is None or not requests:
-            return NO_POOLS
-        return calibration_pools(requests, self._loaded(fingerprint))
+            return self.plan.pools
+        return {**self.plan.pools, **calibration_pools(requests, self._loaded(fingerprint))}
 
     def _calibrated(
         self, part: CommittedPartition, columns: Columns, sets: Sequence[int], shown: Decided
@@ -148,7 +150,7 @@ def decide_in_processes(decider: Decider, tasks: Sequence[Task], processes: int 
 
 def require_measured(policy: Policy, table: PairTable, key: str) -> None:
     """Refuse (ConfigError) a policy that goes by signals which the partition's encoder did not measure of any pair."""
-    for signal_name in sorted(policy.signals & frozenset(BASELINE_SIGNALS)):
+    for signal_name in sorted(policy.signals & frozenset({CONSISTENCY, *BASELINE_SIGNALS})):
         absent = np.isnan(table.columns.numbers(signal_name)) & (table.columns.why_absent(signal_name) == 0)
         if table.columns.count > 0 and bool(absent.all()):
             raise ConfigError(

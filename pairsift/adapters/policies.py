@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from pairsift.config import explain_validation
 from pairsift.core.conditions import nearest
+from pairsift.core.copy_kinds import describe_duplicates
 from pairsift.core.policy import Policy
 from pairsift.core.rules import describe_rule
 from pairsift.core.selection import describe_select
@@ -43,7 +44,11 @@ def shipped_policies() -> list[Policy]:
 def describe_policy(policy: Policy) -> dict[str, Any]:
     """Tell a policy's whole content, its sha256, and in words every rule and the selection with their units."""
     content = policy.model_dump(mode="json", by_alias=True)
-    described = {"rules": [describe_rule(rule) for rule in policy.rules], "select": describe_select(policy.select)}
+    described = {
+        "rules": [describe_rule(rule) for rule in policy.rules],
+        "duplicates": describe_duplicates(policy.duplicates),
+        "select": describe_select(policy.select),
+    }
     return {**content, "sha256": policy.sha256, "described": described}
 
 

@@ -27,10 +27,13 @@ from pairsift.adapters.store.registry import (
     open_decision_set,
     register_policy,
 )
-from pairsift.core.calibration import UNCALIBRATED
+from pairsift.adapters.stored import stored_table
+from pairsift.core.calibration import calibration_of, decision_basis
 from pairsift.core.conditions import nearest
+from pairsift.core.deciding import NO_POOLS, judge_alone
 from pairsift.core.differences import Difference, Kind, find_differences, join_differences
 from pairsift.core.policy import Policy
+from pairsift.core.selection import Pools, join_pools, own_pools, pools_digest
 from pairsift.core.selects import Pool
 from pairsift.core.tally import Tally
 from pairsift.errors import ConfigError
@@ -78,7 +81,8 @@ def decide_again(engine: Engine, storage: Path, again: Again, advance: Advance =
     scored = newest_scores(committed)
     todo = [part for part in chosen if part.score_fingerprint == scored]
     _require_scores(again.policy, chosen, todo)
-    decider = Decider(engine, _plan(engine, storage, again, dataset_id, scored))
+    pools = _run_pools(engine, storage, again.policy, todo)
+    decider = Decider(engine, _plan(engine, storage, again, Standing(dataset_id, scored, pools)))
     tally, known = Tally(), Counter[bool]()
     differences = join_differences(_decide_all(decider, todo, tally, known, advance))
     if decider.plan.decision_set_id is not None and decider.plan.writes:
@@ -108,29 +112,52 @@ def choose_partitions(parts: Sequence[CommittedPartition], keys: Sequence[str]) 
     return [by_key[key] for key in sorted(set(keys) or by_key)]
 
 
-def _plan(engine: Engine, storage: Path, again: Again, dataset_id: int, scored: str) -> DecidingPlan:
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """What is decided about: the data set, how it was scored, and the values of the pool of all that is decided."""
+
+    dataset_id: int
+    scored: str
+    pools: Pools
+
+
+def _run_pools(engine: Engine, storage: Path, policy: Policy, parts: Sequence[CommittedPartition]) -> Pools:
+    """Gather the pools of all partitions that are decided together, one of them in memory at a time."""
+    if all(request.pool is not Pool.RUN for request in policy.pools):
+        return NO_POOLS
+    return join_pools(_added_to_pools(engine, storage, policy, part) for part in parts)
+
+
+def _added_to_pools(engine: Engine, storage: Path, policy: Policy, part: CommittedPartition) -> Pools:
+    table = stored_table(engine, storage, part, policy)
+    return own_pools(policy.pools, table.columns, judge_alone(table, policy).kept)
+
+
+def _plan(engine: Engine, storage: Path, again: Again, standing: Standing) -> DecidingPlan:
     """Find the decision set, making it known unless nothing is to be written."""
-    policy = again.policy
+    policy, dataset_id, scored = again.policy, standing.dataset_id, standing.scored
     calibration = current_calibration(engine, dataset_id, scored) if policy.needs_calibration else None
     if policy.needs_calibration and calibration is None:
         raise ConfigError(
             f"policy {policy.name!r} goes by a calibration, and the data set has none: `pairsift calibrate "
             f"{again.dataset}` makes one"
         )
+    basis = decision_basis(calibration, pools_digest(standing.pools))
     named = (policy.name, str(policy.version), policy.sha256)
     policy_id = known_policy(engine, *named)
     decision_set_id = None
     if not again.dry_run:
-        policy_id = register_policy(engine, *named, policy.model_dump_json(by_alias=True, exclude_none=True))
-        decision_set_id = open_decision_set(engine, dataset_id, policy_id, calibration or UNCALIBRATED)
+        policy_id = register_policy(engine, *named, policy.text)
+        decision_set_id = open_decision_set(engine, dataset_id, policy_id, basis)
     elif policy_id is not None:
-        decision_set_id = find_decision_set(engine, dataset_id, policy_id, calibration or UNCALIBRATED)
+        decision_set_id = find_decision_set(engine, dataset_id, policy_id, basis)
     return DecidingPlan(
         storage=storage,
         policy=policy,
         score_fingerprint=scored,
         calibration=calibration,
-        calibrations={each.id: each.calibration for each in decision_sets(engine, dataset_id)},
+        calibrations={each.id: calibration_of(each.calibration) for each in decision_sets(engine, dataset_id)},
+        pools=standing.pools,
         decision_set_id=decision_set_id,
         writes=not again.dry_run,
     )
@@ -141,11 +168,6 @@ def _require_scores(policy: Policy, chosen: Sequence[CommittedPartition], todo: 
     if not todo:
         raise ConfigError(
             f"{chosen[0].key} was scored by an encoder that the data set no longer uses: run the source again"
-        )
-    if any(request.pool is Pool.RUN for request in policy.pools):
-        raise ConfigError(
-            f"policy {policy.name!r} selects within the pool run, which is a run's alone: select within the pool "
-            "partition or calibration"
         )
     for text in {part.policy_text for part in todo}:
         _require_read(policy, Policy.model_validate_json(text))

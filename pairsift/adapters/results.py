@@ -68,25 +68,32 @@ def _joined(fingerprint: str, pairs: list[IngestedPair], chunk: ChunkData) -> Me
     return pairs, chunk
 
 
-def measured_pairs(measured: Iterable[Measured]) -> MeasuredPairs:
-    """Put all chunks of a partition together: its signals and embeddings are in memory."""
+def measured_pairs(measured: Iterable[Measured], partition: str) -> MeasuredPairs:
+    """Put all chunks of a partition, given by its key, together: its signals and embeddings are in memory."""
     pairs: list[IngestedPair] = []
     chunks: list[ChunkData] = []
     for chunk_pairs, chunk in measured:
         pairs += chunk_pairs
         chunks.append(chunk)
     columns = _columns(pairs, chunks)
+    uids, pictures = [pair.uid for pair in pairs], [pair.image_sha256 for pair in pairs]
+    image = _stacked([chunk.image_embedding for chunk in chunks])
     return MeasuredPairs(
-        table=PairTable([pair.uid for pair in pairs], columns),
+        table=PairTable(uids, columns, [pair_name(partition, pair.key) for pair in pairs], pictures, image),
         embedded=EmbeddedPairs(
-            uids=[pair.uid for pair in pairs],
+            uids=uids,
             captions=[caption for chunk in chunks for caption in chunk.captions],
-            pictures=[pair.image_sha256 for pair in pairs],
-            image=_stacked([chunk.image_embedding for chunk in chunks]),
+            pictures=pictures,
+            image=image,
             text=_stacked([chunk.text_embedding for chunk in chunks]),
             values={name: columns.numbers(name) for name in NUMBERS},
         ),
     )
+
+
+def pair_name(partition: str, key: str) -> str:
+    """Name a pair by the keys of its partition and its own, as `duplicate_of` does."""
+    return f"{partition}/{key}"
 
 
 def _columns(pairs: Sequence[IngestedPair], chunks: Sequence[ChunkData]) -> Columns:
@@ -131,11 +138,11 @@ def score_rows(measured: Iterable[Measured], measured_by: Iterable[int]) -> Iter
 def decision_rows(decisions: Decisions) -> Iterator[Row]:
     """Make the rows of the table `decision`, in the order of DECISION_COLUMNS."""
     ordinals = count()
-    for verdicts, reasons, z, p, q, ranks, multiplicities in decisions.blocks():
+    for verdicts, reasons, z, p, q, *rest in decisions.blocks():
         here = islice(ordinals, len(verdicts))
         # Plain words: the drivers take their time over a subclass of str.
         names = ([_NAMES[word] for word in words] for words in (verdicts, reasons))
-        yield from zip(here, z, p, q, *names, ranks, multiplicities, strict=True)
+        yield from zip(here, z, p, q, *names, *rest, strict=True)
 
 
 def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
@@ -143,7 +150,8 @@ def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
     for row in rows:
         reason = None if row["reason"] is None else Reason(row["reason"])
         calibrated = (row["alignment_z"], row["alignment_p"], row["alignment_q"])
-        yield Decision(Verdict(row["verdict"]), reason, *calibrated, row["rank"], row["multiplicity"])
+        copied = (row["duplicate_group"], row["duplicate_of"])
+        yield Decision(Verdict(row["verdict"]), reason, *calibrated, row["rank"], row["multiplicity"], *copied)
 
 
 def stored_pair(row: Mapping[str, Any]) -> IngestedPair:

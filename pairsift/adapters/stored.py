@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from pairsift.adapters.chunks import chunk_uri, read_chunk
+from pairsift.adapters.results import pair_name
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     decision_columns,
@@ -42,8 +43,11 @@ class Decided:
     calibrated: Calibrated
 
 
-def stored_table(engine: Engine, part: CommittedPartition, policy: Policy) -> PairTable:
-    """Read what a policy goes by of an attempt's pairs, and nothing else of them."""
+def stored_table(engine: Engine, storage: Path, part: CommittedPartition, policy: Policy) -> PairTable:
+    """Read what a policy goes by of an attempt's pairs, and nothing else of them.
+
+    Only for semantic copies chunk files are read; ChunkDamagedError where one is not as it was.
+    """
     signals = sorted(name for name in policy.signals if source_column(name) is None)
     words = [name for name in signals if BY_NAME[name].type == "str"]
     numbers = [name for name in signals if name not in words]
@@ -51,8 +55,14 @@ def stored_table(engine: Engine, part: CommittedPartition, policy: Policy) -> Pa
     if policy.source_columns:
         values |= _of_source(engine, part, policy.source_columns)
     reasons = to_reason_codes(part.pairs, _reasons(unmeasurable_scores(engine, part.attempt_id)))
-    uids = _by_column(pair_columns(engine, part.attempt_id, ["uid"]), part, 1)[0] if policy.duplicates == "drop" else ()
-    return PairTable(uids, Columns(part.pairs, values, reasons))
+    columns = Columns(part.pairs, values, reasons)
+    if not policy.duplicates.looked_for:
+        return PairTable((), columns)
+    rows = pair_columns(engine, part.attempt_id, ["uid", "key", "image_sha256"])
+    uids, keys, pictures = _by_column(rows, part, 3)
+    semantic = policy.duplicates.semantic is not None
+    embeddings = stored_embeddings(engine, storage, part).image if semantic else None
+    return PairTable(uids, columns, [pair_name(part.key, key) for key in keys], pictures, embeddings)
 
 
 def stored_decided(engine: Engine, part: CommittedPartition, decision_set_id: int) -> Decided:

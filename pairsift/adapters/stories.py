@@ -18,12 +18,17 @@ ORIGIN = (
 )  # fmt: skip
 DECISION = (
     "verdict", "reason", "policy", "policy_version", "pair_alignment_z", "pair_alignment_p", "pair_alignment_q",
-    "rank", "export_uri", "export_row",
+    "rank", "duplicate_group", "duplicate_of", "export_uri", "export_row",
 )  # fmt: skip
 ATTEMPT = (
     "number", "started_at", "ended_at", "host", "run_id", "flow_run_id", "device", "dtype", "score_fingerprint",
     "decision_fingerprint", "config_hash",
 )  # fmt: skip
+COPIES = {
+    Reason.EXACT_DUPLICATE: "the same image and caption, byte for byte",
+    Reason.NEAR_DUPLICATE: "nearly the same picture, by its perceptual hash",
+    Reason.SEMANTIC_DUPLICATE: "a picture that shows the same, by its embedding",
+}
 
 
 def tell(engine: Engine, key_or_uid: str) -> list[dict[str, Any]]:
@@ -69,6 +74,9 @@ def _measured(row: Mapping[str, Any]) -> str:
 
 def _after_rules(row: Mapping[str, Any], policy: Policy) -> str:
     """Tell how a pair fared that passed all rules."""
-    if row["reason"] == Reason.EXACT_DUPLICATE:
-        return "another pair of the partition has the same image and caption"
+    if row["reason"] == Reason.PLACEHOLDER:
+        return f"the same picture stands under many captions → {row['verdict']} ({row['reason']})"
+    if row["reason"] in COPIES:
+        kept = row["duplicate_of"] or "another pair of the partition"  # older versions did not name it
+        return f"copy of {kept}: {COPIES[Reason(row['reason'])]} → {row['verdict']} ({row['reason']})"
     return f"passed all {len(policy.rules)} rules; select {describe_select(policy.select)} → {row['verdict']}"

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.calibration import Calibrated, EmbeddedPairs
-from pairsift.core.columns import Columns, to_columns
-from pairsift.core.duplicates import exact_copies
+from pairsift.core.columns import Columns, Words, to_columns
+from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Duplicates
+from pairsift.core.duplicates import Compared, Copies, find_copies, no_copies
 from pairsift.core.judgements import (
     DROP,
     KEEP,
@@ -22,13 +23,21 @@ from pairsift.core.judgements import (
     reason_code,
 )
 from pairsift.core.mismatch import Mismatch, estimate_mismatch
+from pairsift.core.near_copies import parse_hashes
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.core.rules import explain_first_failure, first_failures
 from pairsift.core.selection import Pools, select_pairs
 from pairsift.core.selects import ALIGNMENT
+from pairsift.core.semantic_copies import Embeddings
+from pairsift.errors import ConfigError
+
+Given = TypeVar("Given")
 
 NO_POOLS: Pools = {}
+
+Alone = tuple[Judgements, Copies]
+"""What is judged without comparing scores, and which pair stays for which."""
 
 ROWS_AT_ONCE = 8192
 """Rows that are Python objects at the same time while decisions are iterated over."""
@@ -50,10 +59,17 @@ UNREADABLE: tuple[Reason, ...] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairTable:
-    """n pairs in their order (ordinal = index): all that a decision goes by, besides z and p."""
+    """n pairs in their order (ordinal = index): all that a decision goes by, besides z and p.
+
+    What a policy's `duplicates` asks for besides: `names`, PARTITION/KEY, by which keepers of copies are named;
+    `pictures`, the sha256 of every image file, for placeholders; `embeddings` of the images, (n, d), for semantic ones.
+    """
 
     uids: Sequence[str]
     columns: Columns
+    names: Sequence[str] | None = None
+    pictures: Sequence[str | None] | None = None
+    embeddings: Embeddings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,8 @@ class Decision:
 
     z and p are there where the pair could be calibrated, q where `fdr` tested it, `rank` (1 is best, ties share
     the better one) where the selection ranked it. `multiplicity` is how often an export repeats a kept pair.
+    `duplicate_group` is the uid that names its group of copies, of a pair that has any; `duplicate_of`, of one dropped
+    as a copy, the pair kept in its place, as PARTITION/KEY.
     """
 
     verdict: Verdict
@@ -71,6 +89,8 @@ class Decision:
     alignment_q: float | None = None
     rank: int | None = None
     multiplicity: int = 1
+    duplicate_group: str | None = None
+    duplicate_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +98,7 @@ class Decisions:
     """One decision for each of n pairs, in the table's order, as arrays of length n; iterating gives `Decision` rows.
 
     Verdicts and reasons are codes of core/judgements.py; z, p and q are NaN and rank is 0 where a pair has none.
+    Groups and keepers of copies are words as in `Decision`, None where there is none.
     """
 
     verdicts: Codes
@@ -87,6 +108,8 @@ class Decisions:
     q: Floats
     rank: Integers
     multiplicity: Integers
+    duplicate_group: Words
+    duplicate_of: Words
 
     def __len__(self) -> int:
         return len(self.verdicts)
@@ -105,6 +128,8 @@ class Decisions:
                 *(_or_none(values, np.isnan(values)) for values in (block.z, block.p, block.q)),
                 _or_none(block.rank, block.rank == 0),
                 block.multiplicity.tolist(),
+                block.duplicate_group.tolist(),
+                block.duplicate_of.tolist(),
             )
 
     def take(self, pairs: slice | Integers) -> "Decisions":
@@ -121,18 +146,11 @@ class PartitionDecision:
 
 
 def judge_alone(table: PairTable, policy: Policy) -> Judgements:
-    """Judge what needs no comparison of scores: unreadable pairs, failed rules, exact copies; KEEP: it survives.
+    """Judge what needs no comparison of scores: unreadable pairs, failed rules, copies; KEEP: it survives.
 
-    ConfigError if the policy asks for a signal that the table has not got.
+    ConfigError if the policy asks for a signal, or for something to find copies by, that the table has not got.
     """
-    judged = _judge_unreadable(table.columns)
-    readable = judged.kept
-    judged = overrule(judged, readable, first_failures(policy.rules, table.columns, readable).judged)
-    if policy.duplicates == "drop":
-        left = judged.kept
-        copies = left[exact_copies([table.uids[pair] for pair in left.tolist()])]
-        judged = overrule(judged, copies, _all_copies(len(copies)))
-    return judged
+    return _judge_copies(table, policy)[0]
 
 
 def decide(table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools = NO_POOLS) -> Decisions:
@@ -141,20 +159,21 @@ def decide(table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pool
     `fdr` quarantines survivors without a p-value as SIGNAL_UNMEASURABLE, whatever its `unmeasurable` says.
     `pools` are the values that `policy.pools` names. ConfigError if one of them, or a signal, is not there.
     """
-    return _select(judge_alone(table, policy), table, policy, calibrated, pools)
+    return _select(_judge_copies(table, policy), table, policy, calibrated, pools)
 
 
 def decide_partition(
     table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools, generator: np.random.Generator
 ) -> PartitionDecision:
     """Decide as `decide`, and estimate how many of the survivors of rules and copies are mismatched."""
-    judged = judge_alone(table, policy)
-    mismatch = estimate_mismatch(calibrated.p[judged.kept], generator)
-    return PartitionDecision(_select(judged, table, policy, calibrated, pools), mismatch)
+    alone = _judge_copies(table, policy)
+    mismatch = estimate_mismatch(calibrated.p[alone[0].kept], generator)
+    return PartitionDecision(_select(alone, table, policy, calibrated, pools), mismatch)
 
 
-def _select(judged: Judgements, table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools) -> Decisions:
+def _select(alone: Alone, table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools) -> Decisions:
     """Select among the pairs that are still kept."""
+    judged, copies = alone
     survivors = judged.kept
     selection = select_pairs(policy.select, table.columns, survivors, calibrated, pools)
     judged = overrule(judged, survivors, selection.judged)
@@ -162,7 +181,9 @@ def _select(judged: Judgements, table: PairTable, policy: Policy, calibrated: Ca
     q, rank = np.full(count, np.nan), np.zeros(count, dtype=np.int64)
     q[survivors], rank[survivors] = selection.q, selection.rank
     once = np.ones(count, dtype=np.int64)
-    return Decisions(judged.verdicts, judged.reasons, calibrated.z, calibrated.p, q, rank, once)
+    groups = _named(table.uids, copies.groups)
+    keepers = _named(table.names or [None] * count, copies.keepers)
+    return Decisions(judged.verdicts, judged.reasons, calibrated.z, calibrated.p, q, rank, once, groups, keepers)
 
 
 def to_decisions(rows: Sequence[Decision]) -> Decisions:
@@ -175,6 +196,8 @@ def to_decisions(rows: Sequence[Decision]) -> Decisions:
         q=np.array([row.alignment_q for row in rows], dtype=np.float64),
         rank=np.array([row.rank or 0 for row in rows], dtype=np.int64),
         multiplicity=np.array([row.multiplicity for row in rows], dtype=np.int64),
+        duplicate_group=np.array([row.duplicate_group for row in rows], dtype=np.object_),
+        duplicate_of=np.array([row.duplicate_of for row in rows], dtype=np.object_),
     )
 
 
@@ -209,9 +232,49 @@ def _judge_unreadable(columns: Columns) -> Judgements:
     return Judgements(np.where(told > 0, QUARANTINE, KEEP).astype(np.uint8), told)
 
 
-def _all_copies(count: int) -> Judgements:
-    copy = reason_code(Reason.EXACT_DUPLICATE)
-    return Judgements(np.full(count, DROP, dtype=np.uint8), np.full(count, copy, dtype=np.uint8))
+def _judge_copies(table: PairTable, policy: Policy) -> Alone:
+    """Judge as `judge_alone`, and tell which pair stays for which."""
+    judged = _judge_unreadable(table.columns)
+    readable = judged.kept
+    judged = overrule(judged, readable, first_failures(policy.rules, table.columns, readable).judged)
+    if not policy.duplicates.looked_for:
+        return judged, no_copies(len(judged))
+    copies = find_copies(_compared(table, policy.duplicates, judged.verdicts == KEEP), policy.duplicates)
+    fell = np.flatnonzero(copies.reasons)
+    dropped = Judgements(np.full(len(fell), DROP, dtype=np.uint8), copies.reasons[fell])
+    return overrule(judged, fell, dropped), copies
+
+
+def _compared(table: PairTable, duplicates: Duplicates, candidates: Flags) -> Compared:
+    """Take from a partition's table what its pairs are compared by, and nothing else; nothing is settled in it."""
+    count = table.columns.count
+    hashes, hashed = parse_hashes([] if duplicates.near is None else table.columns.words(PERCEPTUAL_HASH).tolist())
+    nothing = np.empty((0, 0), dtype=np.float32)
+    return Compared(
+        uids=table.uids,
+        candidates=candidates,
+        partitions=np.zeros(count, dtype=np.int64),
+        ordinals=np.arange(count),
+        settled=np.zeros(count, dtype=np.bool_),
+        pictures=() if duplicates.placeholders is None else _given(table.pictures, "placeholders", "pictures"),
+        hashes=hashes,
+        hashed=hashed,
+        embeddings=nothing if duplicates.semantic is None else _given(table.embeddings, "semantic", "embeddings"),
+    )
+
+
+def _given(values: Given | None, kind: str, what: str) -> Given:
+    if values is None:
+        raise ConfigError(f"the policy's duplicates.{kind} compares {what}, which were not given: decide with them")
+    return values
+
+
+def _named(names: Sequence[str | None], places: Integers) -> Words:
+    """Give for each place its name, None for a place below 0."""
+    named = np.full(len(places), None, dtype=np.object_)
+    some = np.flatnonzero(places >= 0)
+    named[some] = [names[place] for place in places[some].tolist()]
+    return named
 
 
 def _or_none(values: Floats | Integers, absent: Flags) -> list[Any]:

@@ -13,23 +13,28 @@ _MAX_LONG_SIDE_PX = 8 * _SHORT_SIDE_PX
 _HASH_SIDE_PX = 32
 
 
-def image_signals(rgb: NDArray[np.uint8]) -> dict[str, SignalValue]:
-    """Measure every image.* signal of a picture: (h, w, 3) uint8 RGB.
+def image_signals(rgb: NDArray[np.uint8], file_bytes: int) -> dict[str, SignalValue]:
+    """Measure every image.* signal of a picture: (h, w, 3) uint8 RGB, from a file of so many bytes.
 
-    All but the size are measured on a grey copy with a short side of 256 px, smaller pictures enlarged, so that the
-    values of pictures of all sizes compare: an enlarged thumbnail is as blurred as it looks.
+    All but size and chroma are measured on a grey copy with a short side of 256 px, smaller pictures enlarged, so that
+    the values of pictures of all sizes compare: an enlarged thumbnail is as blurred as it looks.
     """
     height, width = rgb.shape[:2]
     copy = _grey_copy(rgb)
     mean, deviation = cv2.meanStdDev(copy)
+    counts = cv2.calcHist([copy], [0], None, [256], [0, 256]).ravel().astype(np.float64)
     return {
         "image.width": width,
         "image.height": height,
         "image.aspect_ratio": max(width, height) / min(width, height),
+        "image.bytes": file_bytes,
         "image.sharpness": _sharpness(copy),
         "image.brightness": float(mean[0, 0]) / 255,
+        "image.brightness_p5": _percentile(counts, 0.05) / 255,
+        "image.brightness_p99": _percentile(counts, 0.99) / 255,
         "image.contrast": float(deviation[0, 0]) / 255,
-        "image.entropy": _entropy(copy),
+        "image.entropy": _entropy(counts),
+        "image.chroma": _chroma(rgb),
         "image.phash": _perceptual_hash(copy),
     }
 
@@ -47,10 +52,25 @@ def _sharpness(grey: NDArray[np.uint8]) -> float:
     return float(deviation[0, 0]) ** 2
 
 
-def _entropy(grey: NDArray[np.uint8]) -> float:
-    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.float64)
-    shares = counts[counts > 0] / grey.size
+def _percentile(counts: NDArray[np.float64], share: float) -> int:
+    """Return the lowest grey level that at least a share of the pixels does not exceed; `counts` are (256,)."""
+    return int(np.searchsorted(counts.cumsum(), share * counts.sum()))
+
+
+def _entropy(counts: NDArray[np.float64]) -> float:
+    shares = counts[counts > 0] / counts.sum()
     return max(0.0, float(-(shares * np.log2(shares)).sum()))
+
+
+def _chroma(rgb: NDArray[np.uint8]) -> float:
+    """Average the spread of a pixel's channels over every k-th pixel of every k-th row: large pictures cost no more.
+
+    Pixels are taken as they are: averaging neighbours would make red and cyan grey.
+    """
+    step = max(1, min(rgb.shape[:2]) // _SHORT_SIDE_PX)
+    red, green, blue = cv2.split(np.ascontiguousarray(rgb[::step, ::step]))
+    spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    return float(cv2.mean(spread)[0]) / 255
 
 
 def _perceptual_hash(grey: NDArray[np.uint8]) -> str:

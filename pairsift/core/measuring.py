@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pairsift.core.captions import readable_in_english
 from pairsift.core.records import Measurement, Reason, SignalValue
-from pairsift.core.signals import IMAGE_SIGNALS, SIGNALS, TEXT_SIGNALS
+from pairsift.core.signals import CONSISTENCY, IMAGE_SIGNALS, SIGNALS, TEXT_SIGNALS
 
-NEEDS_IMAGE = frozenset({"pair.alignment", "baseline.image_quality", "baseline.pair_quality"})
-NEEDS_CAPTION = frozenset({"pair.alignment", "baseline.text_quality", "baseline.pair_quality"})
+NEEDS_IMAGE = frozenset({"pair.alignment", CONSISTENCY, "baseline.image_quality", "baseline.pair_quality"})
+NEEDS_CAPTION = frozenset({"pair.alignment", CONSISTENCY, "baseline.text_quality", "baseline.pair_quality"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,20 @@ def merge(measured: Sequence[Measurement], modelled: Mapping[str, Sequence[float
 def _merge_pair(measured: Measurement, modelled: Mapping[str, float]) -> Measurement:
     absent = {name for name, value in modelled.items() if math.isnan(value)}
     present = {name: float(value) for name, value in modelled.items() if name not in absent}
-    reasons = {name: _why_absent(name, measured.unmeasurable) for name in sorted(absent)}
+    encoded = "pair.alignment" in present
+    reasons = {name: _why_absent(name, measured.unmeasurable, encoded=encoded) for name in sorted(absent)}
     return Measurement({**measured.values, **present}, {**measured.unmeasurable, **reasons})
 
 
-def _why_absent(signal: str, unmeasurable: Mapping[str, Reason]) -> Reason:
-    """Tell why the encoder gave no number: the image's fault, the caption's, or a language it does not know."""
+def _why_absent(signal: str, unmeasurable: Mapping[str, Reason], *, encoded: bool) -> Reason:
+    """Tell why the encoder gave no number: the image's fault, the caption's, or a language it does not know.
+
+    If it encoded the pair it knows the language.
+    """
     image, caption = unmeasurable.get(IMAGE_SIGNALS[0]), unmeasurable.get(TEXT_SIGNALS[0])
     if image is not None and signal in NEEDS_IMAGE:
         return image
     if caption is not None and signal in NEEDS_CAPTION:
         return caption
-    return Reason.LANGUAGE_UNSUPPORTED if signal in NEEDS_CAPTION else Reason.SIGNAL_UNMEASURABLE
+    unknown_language = signal in NEEDS_CAPTION and not encoded
+    return Reason.LANGUAGE_UNSUPPORTED if unknown_language else Reason.SIGNAL_UNMEASURABLE

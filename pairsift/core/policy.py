@@ -1,10 +1,12 @@
 """The policy model: ordered drop rules, what becomes of copies, and one selection; validated and hashed."""
 
-from typing import Any, Literal
+from fnmatch import fnmatchcase
+from typing import Any
 
 from pydantic import Field
 
 from pairsift.core.conditions import PolicyModel, Rule
+from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Duplicates
 from pairsift.core.drift_policy import DriftPolicy
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.records import Cleaner
@@ -22,8 +24,12 @@ class Policy(PolicyModel):
     version: int = Field(ge=1, strict=True, description="Raise with every change.")
     description: str = Field(description="What it is for, in a sentence or two.")
     cleaner: Cleaner = Field(default=Cleaner.DEFAULT, description="How captions are cleaned before they are scored.")
+    encoder: str | None = Field(
+        default=None,
+        description="Pattern of the encoders that its numbers are for; another one is warned of, not refused.",
+    )
     rules: tuple[Rule, ...] = Field(default=(), description="Drop rules, in order; the first that a pair fails counts.")
-    duplicates: Literal["drop", "keep"] = Field(default="drop", description="What becomes of exact copies.")
+    duplicates: Duplicates = Field(default=Duplicates(), description="Which copies are dropped, exact ones by default.")
     select: Select = Field(description="What is kept of the survivors.")
     drift: DriftPolicy = Field(default=DriftPolicy(), description="From where on drift warns or fails a run.")
 
@@ -35,6 +41,10 @@ class Policy(PolicyModel):
         )
         return fingerprint(content)
 
+    def is_meant_for(self, encoder: str) -> bool:
+        """Say whether an encoder, as the config names it, is one that its numbers are for."""
+        return self.encoder is None or fnmatchcase(encoder, self.encoder)
+
     @property
     def text(self) -> str:
         """What decides, as canonical JSON that makes the same policy again."""
@@ -44,7 +54,8 @@ class Policy(PolicyModel):
     def signals(self) -> frozenset[str]:
         """The signals, and columns of the source as `source.NAME`, it goes by."""
         conditions = [condition for rule in self.rules for condition in (rule, *rule.unless)]
-        return frozenset(named.signal for named in (*members_of(self.select), *conditions))
+        hashes = () if self.duplicates.near is None else (PERCEPTUAL_HASH,)
+        return frozenset((*(named.signal for named in (*members_of(self.select), *conditions)), *hashes))
 
     @property
     def source_columns(self) -> frozenset[str]:

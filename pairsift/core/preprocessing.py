@@ -72,16 +72,16 @@ def prepare_image(data: bytes | None, config: PreprocessConfig, fit: FitPicture)
     rgb = decode_image(data, config)
     if isinstance(rgb, Reason):
         return PreparedImage(None, _unmeasurable(IMAGE_SIGNALS, rgb))
-    return prepare_picture(rgb, config, fit)
+    return prepare_picture(rgb, len(data or b""), config, fit)  # it was decoded, so it is there
 
 
-def prepare_picture(rgb: Pixels, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:
-    """Measure a decoded picture (h, w, 3) and bring it to the encoder's size.
+def prepare_picture(rgb: Pixels, size_bytes: int, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:
+    """Measure a decoded picture (h, w, 3), whose file has a size, and bring it to the encoder's size.
 
     Enhancement changes the encoder's pixels only (after they are scaled, so that its cost does not grow with the
     picture): the signals measure the picture as it came.
     """
-    return PreparedImage(enhance(fit(rgb), config.enhance), Measurement(image_signals(rgb)))
+    return PreparedImage(enhance(fit(rgb), config.enhance), Measurement(image_signals(rgb, size_bytes)))
 
 
 def prepare_caption(data: bytes | None, config: PreprocessConfig, cleaner: Cleaner) -> tuple[str | None, Measurement]:

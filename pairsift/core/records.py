@@ -39,11 +39,13 @@ class Reason(StrEnum):
     SOURCE_COLUMN_MISSING = "source_column_missing"
     # A rule of the policy dropped it.
     IMAGE_TOO_SMALL = "image_too_small"
+    IMAGE_FILE_TOO_SMALL = "image_file_too_small"
     ODD_ASPECT_RATIO = "odd_aspect_ratio"
     BLURRY = "blurry"
     DARK = "dark"
     LIGHT = "light"
     LOW_INFORMATION = "low_information"
+    GRAYSCALE = "grayscale"
     CAPTION_TOO_SHORT = "caption_too_short"
     CAPTION_IS_FILENAME = "caption_is_filename"
     CAPTION_IS_URL = "caption_is_url"
@@ -51,8 +53,11 @@ class Reason(StrEnum):
     CAPTION_MOSTLY_REMOVED = "caption_mostly_removed"
     WRONG_LANGUAGE = "wrong_language"
     POLICY_RULE = "policy_rule"
-    # Another pair of the partition is the same.
+    # Another pair is the same, or nearly, or the picture says nothing of its many captions.
     EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    SEMANTIC_DUPLICATE = "semantic_duplicate"
+    PLACEHOLDER = "placeholder"
     # The selection left it out.
     BELOW_CUT = "below_cut"
     LIKELY_MISMATCHED = "likely_mismatched"

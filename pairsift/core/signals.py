@@ -26,11 +26,15 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("image.width", "int", "px", "width after EXIF rotation"),
     Signal("image.height", "int", "px", "height after EXIF rotation"),
     Signal("image.aspect_ratio", "float", "ratio ≥ 1", "long side over short side"),
+    Signal("image.bytes", "int", "bytes", "size of the image file"),
     Signal("image.sharpness", "float", "grey level²", "variance of the Laplacian of the grey 256-px copy",
            "Pech-Pacheco et al., 2000"),
     Signal("image.brightness", "float", "0–1", "mean grey level of the 256-px copy over 255"),
+    Signal("image.brightness_p5", "float", "0–1", "5th percentile of the grey level of the 256-px copy over 255, by nearest rank"),
+    Signal("image.brightness_p99", "float", "0–1", "99th percentile of the grey level of the 256-px copy over 255, by nearest rank"),
     Signal("image.contrast", "float", "0–0.5", "standard deviation of the grey level of the 256-px copy over 255"),
     Signal("image.entropy", "float", "bit", "Shannon entropy of the 256-bin grey histogram of the 256-px copy"),
+    Signal("image.chroma", "float", "0–1", "mean of max(R, G, B) − min(R, G, B) over 255, on a grid of pixels; 0 if all of them are grey"),
     Signal("image.phash", "str", "16 hex digits", "64-bit perceptual hash: signs of the lowest 8×8 DCT coefficients against their median",
            "Zauner, 2010; bit order of ImageHash"),
     Signal("text.characters", "int", "characters", "length of the cleaned caption"),
@@ -41,17 +45,26 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("text.filename_likeness", "float", "0–1", "share of the caption's non-space characters that stand in file names"),
     Signal("text.url_likeness", "float", "0–1", "share of the caption's non-space characters that stand in URLs"),
     Signal("text.code_likeness", "float", "0–1", "share of the caption's non-space characters that stand in markup, code or identifiers"),
+    Signal("text.semantic_consistency", "float", "cosine, −1–1", "highest cosine of the caption's sentence embedding with those of the names of the 8 classes most probable of the image, phrases such as “a photo of” removed from both", "after SIEVE, 2024"),
     Signal("pair.alignment", "float", "cosine, −1–1", "cosine of image and caption embedding under the encoder"),
     Signal("baseline.image_quality", "float", "logit²", "population variance of the classifier's logits, pixels as score.baseline_input says", "reference method"),
     Signal("baseline.text_quality", "float", "1", "mean of the squared components of the caption's sentence embedding", "reference method"),
     Signal("baseline.pair_quality", "float", "logit²", "baseline.image_quality × baseline.text_quality", "reference method"),
 )  # fmt: skip
 
+CONSISTENCY = "text.semantic_consistency"
+"""A signal of the caption that a model measures, of the image."""
+
 BY_NAME: dict[str, Signal] = {signal.name: signal for signal in SIGNALS}
 NUMBERS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.type != "str")
 IMAGE_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("image."))
-TEXT_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("text."))
-MODEL_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith(("pair.", "baseline.")))
+MODEL_SIGNALS: tuple[str, ...] = tuple(
+    s.name for s in SIGNALS if s.name.startswith(("pair.", "baseline.")) or s.name == CONSISTENCY
+)
+TEXT_SIGNALS: tuple[str, ...] = tuple(
+    s.name for s in SIGNALS if s.name.startswith("text.") and s.name not in MODEL_SIGNALS
+)
+"""Those that are measured of the caption alone, without a model."""
 BASELINE_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("baseline."))
 
 SOURCE_PREFIX = "source."

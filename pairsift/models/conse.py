@@ -13,7 +13,9 @@ from torch.nn import functional
 
 from pairsift.config import ScoreConfig
 from pairsift.core.baseline import image_quality, pair_quality, text_quality
+from pairsift.core.consistency import SENTENCES, best_cosines, strip_phrases
 from pairsift.core.fingerprint import fingerprint
+from pairsift.core.signals import CONSISTENCY
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.class_names import class_sentences
 from pairsift.models.classifiers import Classifier, ClassifierSource, find_classifier, load_classifier
@@ -50,25 +52,36 @@ class ConseSource:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What m images say: `vectors` (m, d) float32, `tokens` (m, cells, d) float32, `variances` (m,) float64."""
+    """What m images say: `vectors` (m, d) float32, `tokens` (m, cells, d) float32, `variances` (m,) float64.
+
+    `classes` (m, SENTENCES) int64 are the most probable ones.
+    """
 
     vectors: Floats
     tokens: torch.Tensor
     variances: NDArray[np.float64]
+    classes: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What n captions say, NaN where there is none: `vectors` and `fused` (n, d) float32, `qualities` (n,) float64."""
+    """What n captions say, NaN where there is none: `vectors` and `fused` (n, d) float32, `qualities` (n,) float64.
+
+    `stripped` (n, d) float32 are not centred, and of the captions without SIEVE's phrases; NaN where nothing is left.
+    """
 
     vectors: Floats
     fused: Floats
     qualities: NDArray[np.float64]
+    stripped: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Conse:
-    """The loaded encoder. `class_vectors` (classes, d) are centred on `centre` (d,); both are float32."""
+    """The loaded encoder. `class_vectors` (classes, d) are centred on `centre` (d,); both are float32.
+
+    `class_names` (classes, d) float32 are the sentences of the classes without SIEVE's phrases, not centred.
+    """
 
     fingerprint: str
     cards: tuple[ModelCard, ...]
@@ -76,6 +89,7 @@ class Conse:
     sentences: SentenceEncoder
     class_vectors: torch.Tensor
     centre: torch.Tensor
+    class_names: Floats
     batch_size: int
     published_input: bool
 
@@ -105,6 +119,7 @@ class Conse:
             "baseline.image_quality": variances,
             "baseline.text_quality": reading.qualities,
             "baseline.pair_quality": pair_quality(variances, reading.qualities),
+            CONSISTENCY: self._consistency(reading.stripped, sight.classes, image_of),
         }
         return as_scores(spread(sight.vectors, image_of), reading.vectors, reading.fused, signals)
 
@@ -112,11 +127,13 @@ class Conse:
         starts = range(0, len(pixels), self.batch_size)
         parts = [self._see_batch(pixels[start : start + self.batch_size]) for start in starts]
         if not parts:
-            return _Sight(np.empty((0, self.dim), np.float32), torch.empty(0, 0, self.dim), np.empty(0))
+            none = np.empty((0, SENTENCES), np.int64)
+            return _Sight(np.empty((0, self.dim), np.float32), torch.empty(0, 0, self.dim), np.empty(0), none)
         return _Sight(
             np.concatenate([part.vectors for part in parts]),
             torch.cat([part.tokens for part in parts]),
             np.concatenate([part.variances for part in parts]),
+            np.concatenate([part.classes for part in parts]),
         )
 
     def _see_batch(self, pixels: NDArray[np.uint8]) -> _Sight:
@@ -130,7 +147,8 @@ class Conse:
             measured = self.classifier.logits(self.classifier.features(batch, scaled_only=True))
         vectors = self._mix(logits)[:count].cpu().numpy()
         tokens = self._mix(self.classifier.cell_logits(features))[:count]
-        return _Sight(vectors, tokens, image_quality(measured[:count].cpu().numpy()))
+        classes = _most_probable(logits[:count])
+        return _Sight(vectors, tokens, image_quality(measured[:count].cpu().numpy()), classes)
 
     def _mix(self, logits: torch.Tensor) -> torch.Tensor:
         """Mix the class vectors by probability: logits (…, classes) to unit vectors (…, d) float32."""
@@ -143,15 +161,38 @@ class Conse:
         vectors, qualities = np.full((count, self.dim), np.nan, np.float32), np.full(count, np.nan)
         fused = vectors.copy()
         texts, rows_of = rows_by_caption(captions)
+        plain = np.empty((len(texts), self.dim), np.float32)
         for batch in self.sentences.encode(texts):
             members = [rows_of[place] for place in batch.captions]
             rows = np.concatenate([np.array(group) for group in members])
             slots = np.repeat(np.arange(len(members)), [len(group) for group in members])
+            plain[batch.captions] = batch.vectors[: len(members)].cpu().numpy()
             vectors[rows] = _centred(batch.vectors, self.centre).cpu().numpy()[slots]
             qualities[rows] = text_quality(batch.vectors.cpu().numpy())[slots]
             seen = image_of[rows] >= 0
             fused[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
-        return _Reading(vectors, fused, qualities)
+        stripped = np.full((count, self.dim), np.nan, np.float32)
+        for same, vector in zip(rows_of, self._strip(texts, plain), strict=True):
+            stripped[same] = vector
+        return _Reading(vectors, fused, qualities, stripped)
+
+    def _strip(self, texts: Sequence[str], vectors: Floats) -> Floats:
+        """Encode again those of some texts (n, d) that SIEVE's phrases are removed from; NaN where nothing is left."""
+        changed = {place: left for place, text in enumerate(texts) if (left := strip_phrases(text)) != text}
+        stripped = vectors.copy()
+        stripped[list(changed)] = np.nan
+        places = [place for place, left in changed.items() if left.strip()]
+        if places:
+            stripped[places] = _encode_all(self.sentences, [changed[place] for place in places]).cpu().numpy()
+        return stripped
+
+    def _consistency(
+        self, captions: Floats, classes: NDArray[np.int64], image_of: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        consistency = np.full(len(captions), np.nan)
+        seen = image_of >= 0
+        consistency[seen] = best_cosines(captions[seen], self.class_names, classes[image_of[seen]])
+        return consistency
 
     def _fuse(self, batch: SentenceBatch, sight: _Sight, slots: NDArray[np.int64], images: NDArray[np.int64]) -> Floats:
         """Fuse caption `slots[i]` of a batch with image `images[i]`, in passes of the batch's own fixed size."""
@@ -188,6 +229,7 @@ def load_conse(source: ConseSource, config: ScoreConfig) -> Conse:
     classifier = load_classifier(source.classifier, config.device, dtype)
     sentences = load_sentence_encoder(source.sentences, batch_size)
     names = _encode_all(sentences, class_sentences())
+    stripped = _encode_all(sentences, [strip_phrases(sentence) for sentence in class_sentences()])
     if names.shape[1] % HEADS or classifier.classes != len(names):
         raise ModelUnavailableError(
             f"{source.classifier.name} has {classifier.classes} classes and {source.sentences.name} dimension "
@@ -202,6 +244,7 @@ def load_conse(source: ConseSource, config: ScoreConfig) -> Conse:
         sentences,
         _centred(names, centre).to(config.device),
         centre.to(config.device),
+        stripped.numpy(),
         batch_size,
         config.baseline_input == "published",
     )
@@ -216,6 +259,12 @@ def _encode_all(sentences: SentenceEncoder, texts: Sequence[str]) -> torch.Tenso
         places += batch.captions
         vectors.append(batch.vectors[: len(batch.captions)])
     return torch.cat(vectors)[torch.tensor(places).argsort()]
+
+
+def _most_probable(logits: torch.Tensor) -> NDArray[np.int64]:
+    """Return the places of the highest of each row's logits, of equal ones the first."""
+    ordered = torch.sort(logits, dim=-1, descending=True, stable=True).indices
+    return np.asarray(ordered[:, :SENTENCES].cpu().numpy())
 
 
 def _centred(vectors: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from pairsift.core.fingerprint import SCORING_VERSION, fingerprint
 from pairsift.core.images import SQUARE, Fit
 from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
-from pairsift.core.signals import BASELINE_SIGNALS
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY
 from pairsift.errors import ConfigError, ModelUnavailableError
 from pairsift.models import conse
 from pairsift.models.checkpoints import find_clip
@@ -53,17 +53,19 @@ def picture_fit(config: ScoreConfig) -> Fit:
 
 def left_out(config: ScoreConfig) -> frozenset[str]:
     """Name the signals that the encoder of a config does not measure."""
-    measured = config.baseline == "on" or not config.encoder.startswith(CLIP_PREFIX)
-    return frozenset() if measured else frozenset(BASELINE_SIGNALS)
+    if not config.encoder.startswith(CLIP_PREFIX):
+        return frozenset()
+    return frozenset({CONSISTENCY} if config.baseline == "on" else {CONSISTENCY, *BASELINE_SIGNALS})
 
 
 def require_signals(policy: Policy, score: ScoreConfig) -> None:
     """Refuse (ConfigError) a policy that goes by signals which the encoder does not measure."""
     lacking = sorted(policy.signals & left_out(score))
     if lacking:
+        remedy = "score with the encoder conse" if CONSISTENCY in lacking else "set score.baseline to on"
         raise ConfigError(
             f"policy {policy.name!r} goes by {', '.join(lacking)}, which {score.encoder} does not measure by itself: "
-            "set score.baseline to on"
+            f"{remedy}"
         )
 
 

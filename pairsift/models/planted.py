@@ -115,25 +115,25 @@ def _rows(bench: Bench, block: Sequence[Original], place: int, faults: Sequence[
     rgb = decode_image(original.image, bench.preprocess)
     if isinstance(rgb, Reason):
         raise TypeError(f"a picture that cannot be read ({rgb}) is no original")
-    picture = prepare_picture(rgb, bench.preprocess, bench.fit)
+    picture = prepare_picture(rgb, len(original.image), bench.preprocess, bench.fit)
     clean = _Row(picture, original.image_sha256, original.caption, original.source_columns)
     yield clean
     rng = np.random.default_rng([bench.seed, int(original.image_sha256[:16], 16)])
     for fault in faults:
         if fault in IN_PICTURE:
-            yield _with_picture(bench, clean, IN_PICTURE[fault](rgb, original.text, rng))
+            yield _with_picture(bench, clean, IN_PICTURE[fault](rgb, original.text, rng), len(original.image))
         else:
             yield replace(clean, caption=IN_CAPTION[fault](original.text, original.foreign, rng).encode())
     for turn in SWAP_TURNS:
         yield replace(clean, caption=block[swap_partners(len(block), turn)[place]].caption)
 
 
-def _with_picture(bench: Bench, clean: _Row, planted: Pixels | bytes) -> _Row:
-    """Give a pair another picture, or the file of one."""
+def _with_picture(bench: Bench, clean: _Row, planted: Pixels | bytes, size_bytes: int) -> _Row:
+    """Give a pair another picture, whose file counts as of the original's size, or the file of one."""
     if isinstance(planted, bytes):
         picture = prepare_image(planted, bench.preprocess, bench.fit)
         return replace(clean, picture=picture, image_sha256=hashlib.sha256(planted).hexdigest())
-    picture = prepare_picture(planted, bench.preprocess, bench.fit)
+    picture = prepare_picture(planted, size_bytes, bench.preprocess, bench.fit)
     return replace(clean, picture=picture, image_sha256=hashlib.sha256(planted.tobytes()).hexdigest())
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pairsift.adapters.policies import load_policy, shipped_policies
+from pairsift.core.copy_kinds import Duplicates
 from pairsift.core.deciding import explain_rule
 from pairsift.core.records import Cleaner, SignalValue
 from pairsift.core.selects import Fdr, TopFraction
@@ -28,7 +29,17 @@ def write(folder: Path, text: str) -> str:
 def test_the_shipped_policies_are_named_as_their_files():
     policies = shipped_policies()
 
-    assert [policy.name for policy in policies] == ["baseline", "default"]
+    assert [policy.name for policy in policies] == [
+        "baseline",
+        "cleanvision",
+        "clip-top-30",
+        "datacomp-basic-and-clip-top-30",
+        "datacomp-basic",
+        "default",
+        "laion-2b",
+        "laion-400m",
+        "sieve-like",
+    ]
     assert [load_policy(policy.name) for policy in policies] == policies
 
 
@@ -36,14 +47,14 @@ def test_default_promises_five_percent():
     policy = load_policy("default")
 
     assert policy.select == Fdr(method="fdr", alpha=0.05)
-    assert (policy.cleaner, policy.duplicates) == (Cleaner.DEFAULT, "drop")
+    assert (policy.cleaner, policy.duplicates) == (Cleaner.DEFAULT, Duplicates(exact="drop"))
 
 
 def test_baseline_ranks_by_the_product_and_has_no_rule():
     policy = load_policy("baseline")
 
     assert policy.select == TopFraction(method="top_fraction", signal="baseline.pair_quality", fraction=0.5)
-    assert (policy.cleaner, policy.duplicates, policy.rules) == (Cleaner.BASELINE, "keep", ())
+    assert (policy.cleaner, policy.duplicates, policy.rules) == (Cleaner.BASELINE, Duplicates(exact="keep"), ())
 
 
 def test_reads_a_file(tmp_path: Path):
@@ -61,7 +72,9 @@ def test_comments_and_layout_are_not_content(tmp_path: Path):
 
 
 def test_an_unknown_name_lists_the_shipped_ones():
-    with pytest.raises(ConfigError, match=r"no policy 'defalt': .*\(baseline, default\); did you mean 'default'\?"):
+    with pytest.raises(
+        ConfigError, match=r"no policy 'defalt': .*\(baseline, .*, sieve-like\); did you mean 'default'\?"
+    ):
         load_policy("defalt")
 
 

@@ -22,7 +22,7 @@ from pairsift.core.records import ColumnValue, IngestedPair, Reason, Verdict
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ChunkDamagedError
 
-LAST = Decision(Verdict.DROP, Reason.BLURRY, multiplicity=2)
+LAST = Decision(Verdict.DROP, Reason.BLURRY, multiplicity=2, duplicate_group="u", duplicate_of="shard/k")
 FIRST, SECOND = "a" * 64, "b" * 64
 
 
@@ -55,7 +55,7 @@ def rows(uids: list[str]) -> list[dict[str, object]]:
 def test_chunks_are_joined_with_their_own_pairs(tmp_path: Path):
     files = partition(tmp_path, ["p", "q", "r"], ["p", "q"], ["r"])
 
-    assert measured_pairs(files.measured()).table.uids == ["p", "q", "r"]
+    assert measured_pairs(files.measured(), "shard").table.uids == ["p", "q", "r"]
 
 
 @pytest.mark.parametrize(("first", "second"), [(["p", "x"], ["r"]), (["q", "p"], ["r"]), (["p", "q"], ["r", "s"])])
@@ -72,7 +72,7 @@ def test_a_chunk_of_other_pairs_is_never_taken_for_theirs(tmp_path: Path, first:
 def test_a_partition_without_pairs_has_no_decisions(tmp_path: Path, policy: str):
     write_pairs(tmp_path / "pairs.arrow", [])
 
-    pairs = measured_pairs(PartitionFiles(tmp_path, tmp_path / "pairs.arrow", ()).measured())
+    pairs = measured_pairs(PartitionFiles(tmp_path, tmp_path / "pairs.arrow", ()).measured(), "shard")
     measurable = calibratable(pairs.table.columns, pairs.embedded)
     calibrated = calibrate(None, pairs.embedded, measurable)
 
@@ -87,7 +87,7 @@ def test_source_columns_of_pairs_are_columns_of_the_table(tmp_path: Path):
     pairs = (IngestedPair(n, "pqr"[n], "k", None, None, None, None, said) for n, said in enumerate(columns))
     write_pairs(tmp_path / "pairs.arrow", pairs)
 
-    table = measured_pairs(files.measured()).table
+    table = measured_pairs(files.measured(), "shard").table
 
     assert table.columns.signals["source.similarity"].tolist() == [0.3, None, "high"]
     assert table.columns.signals["source.n"].tolist() == [None, None, 1]
@@ -110,6 +110,6 @@ def test_decisions_are_rows_of_the_store_with_none_where_a_pair_has_no_value():
     rows = list(decision_rows(made))
 
     assert [row[0] for row in rows] == list(range(count))
-    assert rows[0] == (0, 1.5, 0.01, 0.02, Verdict.KEEP, None, 1, 1)
-    assert rows[-1] == (count - 1, None, None, None, Verdict.DROP, Reason.BLURRY, None, 2)
+    assert rows[0] == (0, 1.5, 0.01, 0.02, Verdict.KEEP, None, 1, 1, None, None)
+    assert rows[-1] == (count - 1, None, None, None, Verdict.DROP, Reason.BLURRY, None, 2, "u", "shard/k")
     assert len(DECISION_COLUMNS) == len(rows[0])

@@ -11,6 +11,7 @@ from pairsift.models.scores import Scores
 EMBEDDINGS = ("image_embedding", "text_embedding", "fused_embedding")
 ROWS = np.arange(7)
 GOLDEN_ALIGNMENT = [-0.156, -0.186, -0.003, 0.009, -0.184, -0.113, -0.021]
+GOLDEN_CONSISTENCY = [0.3533, 0.1607, 0.1713, 0.2672, 0.3533, 0.2533, 0.0936]
 GOLDEN_QUALITY = [2.1645, 1.8735, 1.9473, 1.667, 1.9525, 1.7236, 1.8308]
 GOLDEN_FUSED = [0.061, 0.0303, 0.0305, 0.0478, 0.0603, 0.0037, -0.004]
 
@@ -42,6 +43,7 @@ def test_scores_are_those_of_this_scoring_version(conse: Conse, drawings, captio
     scores = conse.score(drawings, ROWS, captions)
 
     np.testing.assert_allclose(scores.signals["pair.alignment"], GOLDEN_ALIGNMENT, atol=1e-3)
+    np.testing.assert_allclose(scores.signals["text.semantic_consistency"], GOLDEN_CONSISTENCY, atol=1e-3)
     np.testing.assert_allclose(scores.signals["baseline.image_quality"], GOLDEN_QUALITY, rtol=1e-3)
     np.testing.assert_allclose(scores.fused_embedding[:, 0].astype(float), GOLDEN_FUSED, atol=1e-3)
 
@@ -100,6 +102,7 @@ def test_what_is_absent_is_nan_and_the_rest_is_measured(conse: Conse, drawings):
     measured = {name: (~np.isnan(values)).tolist() for name, values in scores.signals.items()}
     assert measured == {
         "pair.alignment": [True, False, False, False],
+        "text.semantic_consistency": [True, False, False, False],
         "baseline.image_quality": [True, False, True, False],
         "baseline.text_quality": [True, True, False, False],
         "baseline.pair_quality": [True, False, False, False],
@@ -148,6 +151,26 @@ def test_another_picture_makes_another_fused_embedding(conse: Conse, drawings):
     fused = conse.score(drawings[:2], ROWS[:2], ["a cat", "a cat"]).fused_embedding.astype(np.float64)
 
     assert fused[0] @ fused[1] < 0.99
+
+
+def test_the_phrases_of_sieve_change_nothing_of_the_consistency(conse: Conse, drawings):
+    said = ["a red bus", "a photo of a red bus", "Stock photo a red bus image", "photo", "an image of a photo"]
+
+    scores = conse.score(drawings[:1], np.zeros(5, np.int64), said).signals
+
+    consistency = scores["text.semantic_consistency"]
+    np.testing.assert_allclose(consistency[1:3], consistency[0], atol=1e-6)  # on several threads bits may differ
+    assert np.isnan(consistency[3:]).all()
+    assert not np.isnan(scores["pair.alignment"]).any()
+
+
+def test_the_name_of_what_a_picture_most_probably_shows_is_fully_consistent(conse: Conse, photographs):
+    captions = ["A photo of a daisy", "a photo of a fire truck"]
+
+    consistency = conse.score(photographs[1:], np.zeros(2, np.int64), captions).signals["text.semantic_consistency"]
+
+    assert consistency[0] == pytest.approx(1, abs=1e-5)
+    assert consistency[1] < 0.5
 
 
 def test_text_quality_of_a_unit_vector_is_constant(conse: Conse, drawings, captions):

@@ -1,19 +1,23 @@
 """The stages of a partition with an encoder of open_clip, whose pictures are 32 px wide and which knows no baseline."""
 
+import logging
 import shutil
+from logging.handlers import QueueHandler
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
 from pairsift.adapters.chunks import read_chunk
+from pairsift.adapters.policies import load_policy
 from pairsift.adapters.scratch import read_prepared
 from pairsift.adapters.store.protocol import ledgered_chunks
 from pairsift.adapters.stories import tell
 from pairsift.core.signals import BASELINE_SIGNALS
 from pairsift.errors import ConfigError
-from tasks import workplace
+from tasks import plan, workplace
 from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
 from tests.models.tiny_clips import write_clip
@@ -45,6 +49,24 @@ def test_a_policy_that_goes_by_signals_nobody_measures_is_refused_before_anythin
         planned(shard, policy="baseline", score=score)
 
     assert [count(workplace.store(), table) for table in ("dataset", "run", "partition", "policy")] == [0, 0, 0, 0]
+
+
+def test_a_policy_by_what_only_conse_measures_is_refused_with_the_way_to_get_it(shard: Path, score: dict[str, Any]):
+    with pytest.raises(ConfigError, match=r"'sieve-like'.*text\.semantic_consistency.*score with the encoder conse"):
+        planned(shard, policy="sieve-like", score=score | {"baseline": "on"})
+
+
+@pytest.mark.parametrize(("encoder", "warned"), [("open_clip:ViT-B-32:openai", 0), ("conse", 1)])
+def test_numbers_for_another_encoder_are_warned_of(monkeypatch: pytest.MonkeyPatch, encoder: str, warned: int):
+    records: SimpleQueue[logging.LogRecord] = SimpleQueue()
+    logger = logging.Logger("here")  # noqa: LOG001 - one that only this test sees
+    logger.addHandler(QueueHandler(records))
+    monkeypatch.setattr(plan, "get_run_logger", lambda: logger)
+
+    plan.warn_of_encoder(load_policy("laion-2b"), encoder)
+
+    said = [records.get().getMessage() for _ in range(records.qsize())]
+    assert ["open_clip:ViT-B-32*:openai" in message for message in said] == [True] * warned
 
 
 def test_the_same_policy_is_taken_where_they_are_measured(shard: Path, score: dict[str, Any]):

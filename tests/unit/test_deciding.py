@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pairsift.core.calibration import Calibration, EmbeddedPairs, calibrate, draw_calibration
+from pairsift.core.calibration import Calibrated, Calibration, EmbeddedPairs, calibrate, draw_calibration
 from pairsift.core.columns import to_columns
 from pairsift.core.deciding import Decision, PairTable, calibratable, explain_rule, judge_alone, to_decisions
 from pairsift.core.deciding import decide as decide_calibrated
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
+from pairsift.errors import ConfigError
 
 TINY = {"signal": "image.width", "lt": 64, "reason": "image_too_small"}
 FDR = {"method": "fdr", "alpha": 0.1}
@@ -169,6 +170,49 @@ def test_keeps_copies_where_the_policy_says_so():
 
     assert judged(decisions[4]) == judged(decisions[20]) == (Verdict.KEEP, None)
     assert decisions[4].rank == decisions[20].rank
+
+
+NAMED = [f"shard/{place}" for place in range(22)]
+
+
+def by_copies(pairs: Pairs, **duplicates: object) -> list[Decision]:
+    """Decide pairs with all that copies are found by."""
+    table = replace(pairs.table, names=NAMED, pictures=pairs.image_sha256, embeddings=pairs.image_embedding)
+    nothing = np.full(len(NAMED), np.nan)
+    kept = {"method": "absolute", "signal": "pair.alignment", "ge": -1, "unmeasurable": "keep"}
+    return list(decide_calibrated(table, policy(select=kept, duplicates=duplicates), Calibrated(nothing, nothing)))
+
+
+def test_a_copy_names_its_keeper_and_both_their_group():
+    decisions = by_copies(take(matching_pairs(20), *range(20), 4, 4))
+
+    assert [decision.duplicate_of for decision in decisions[19:]] == [None, "shard/4", "shard/4"]
+    assert {decisions[place].duplicate_group for place in (4, 20, 21)} == {matching_pairs(20).uids[4]}
+    assert (decisions[4].verdict, decisions[4].duplicate_of, decisions[5].duplicate_group) == ("keep", None, None)
+
+
+def test_finds_near_semantic_copies_and_placeholders_by_what_the_table_has():
+    pairs = replace(take(matching_pairs(20), *range(20), 4, 5), uids=[f"{place:032x}" for place in range(22)])
+    hashes = [f"{place * 0x0101010101010101:016x}" for place in range(22)]
+    hashed = replace(pairs, signals={**pairs.signals, "image.phash": [*hashes[:20], hashes[4], None]})
+
+    near = by_copies(hashed, near={"hamming": 0})
+    semantic = by_copies(hashed, semantic={"cosine": 0.9999})
+    placeholders = by_copies(pairs, placeholders={"captions": 2})
+
+    assert (near[20].reason, near[20].duplicate_of, near[21].reason) == (Reason.NEAR_DUPLICATE, "shard/4", None)
+    assert [decision.reason for decision in semantic[20:]] == [Reason.SEMANTIC_DUPLICATE] * 2
+    assert [decision.reason for decision in placeholders].count(Reason.PLACEHOLDER) == 4
+    assert (placeholders[20].duplicate_of, placeholders[20].duplicate_group) == (None, pairs.uids[4])
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "lacking"),
+    [({"semantic": {"cosine": 0.9}}, "embeddings"), ({"placeholders": {"captions": 9}}, "pictures")],
+)
+def test_refuses_to_find_copies_by_what_was_not_given(duplicates: dict[str, object], lacking: str):
+    with pytest.raises(ConfigError, match=f"compares {lacking}, which were not given"):
+        judge_alone(matching_pairs(20).table, policy(duplicates=duplicates))
 
 
 @pytest.mark.parametrize(

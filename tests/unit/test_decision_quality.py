@@ -17,7 +17,7 @@ def outcome(swapped: list[bool], score: list[float], q: list[float] | None = Non
     """Pictures 0, 1, …; every swapped one has the caption of a picture that is not there."""
     pictures = np.arange(len(swapped))
     draw = Draw(pictures, pictures + 1000 * np.array(swapped))
-    return Outcome(draw, {"cosine": np.array(score)}, np.array(q or score))
+    return Outcome(draw, {"cosine": np.array(score)}, np.array(score), np.array(q or score))
 
 
 @pytest.mark.parametrize(("share", "moved"), [(0.1, 4), (0.3, 12), (0.6, 24), (0.01, 2)])

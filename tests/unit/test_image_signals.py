@@ -11,13 +11,17 @@ from tests.unit.pictures import scene
 PYTHON_TYPES = {"int": int, "float": float, "str": str}
 
 
+def measure(picture: NDArray[np.uint8]) -> dict[str, SignalValue]:
+    return image_signals(picture, 5_000)
+
+
 def number(value: SignalValue) -> float:
     assert isinstance(value, int | float)
     return float(value)
 
 
 def bits_apart(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
-    hashes = [str(image_signals(picture)["image.phash"]) for picture in (one, other)]
+    hashes = [str(measure(picture)["image.phash"]) for picture in (one, other)]
     return (int(hashes[0], 16) ^ int(hashes[1], 16)).bit_count()
 
 
@@ -27,7 +31,7 @@ def recoded(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def test_measures_every_image_signal_in_its_type():
-    signals = image_signals(scene(0))
+    signals = measure(scene(0))
 
     assert sorted(signals) == sorted(IMAGE_SIGNALS)
     assert [name for name, value in signals.items() if type(value) is not PYTHON_TYPES[BY_NAME[name].type]] == []
@@ -37,15 +41,52 @@ def test_measures_every_image_signal_in_its_type():
     ("size", "ratio"), [((512, 400), 1.28), ((400, 512), 1.28), ((1, 1), 1.0), ((20, 9000), 450.0)]
 )
 def test_measures_the_size_of_any_picture(size: tuple[int, int], ratio: float):
-    signals = image_signals(np.zeros((size[1], size[0], 3), dtype=np.uint8))
+    signals = measure(np.zeros((size[1], size[0], 3), dtype=np.uint8))
 
     assert (signals["image.width"], signals["image.height"]) == size
     assert signals["image.aspect_ratio"] == pytest.approx(ratio)
 
 
+def test_the_size_of_the_file_is_what_the_file_says():
+    assert measure(scene(0))["image.bytes"] == 5_000
+
+
+@pytest.mark.parametrize(
+    ("bright", "p5", "p99"),
+    [
+        (2, 0.2, 0.2),  # 2 of 256 columns are 0.8 %: less than 1 % is beyond the percentile
+        (3, 0.2, 0.8),
+        (243, 0.2, 0.8),  # 13 dark ones are 5.1 %
+        (244, 0.8, 0.8),  # 12 are 4.7 %
+    ],
+)
+def test_percentiles_of_brightness_are_levels_that_occur(bright: int, p5: float, p99: float):
+    picture = np.full((256, 256, 3), 51, dtype=np.uint8)
+    picture[:, 256 - bright :] = 204
+
+    signals = measure(picture)
+
+    assert (signals["image.brightness_p5"], signals["image.brightness_p99"]) == (p5, p99)
+
+
+@pytest.mark.parametrize(
+    ("colour", "chroma"),
+    [((90, 90, 90), 0.0), ((0, 0, 0), 0.0), ((255, 0, 0), 1.0), ((100, 151, 100), 0.2), ((10, 20, 61), 0.2)],
+)
+def test_chroma_is_the_spread_of_the_channels(colour: tuple[int, int, int], chroma: float):
+    assert measure(np.full((300, 400, 3), colour, dtype=np.uint8))["image.chroma"] == pytest.approx(chroma)
+
+
+def test_chroma_does_not_average_neighbours():
+    picture = np.zeros((600, 600, 3), dtype=np.uint8)
+    picture[::2, :, 0], picture[1::2, :, 1:] = 255, 255  # red and cyan lines: grey from afar
+
+    assert measure(picture)["image.chroma"] == 1.0
+
+
 @pytest.mark.parametrize("level", [0, 51, 255])
 def test_a_flat_picture_has_brightness_only(level: int):
-    signals = image_signals(np.full((300, 400, 3), level, dtype=np.uint8))
+    signals = measure(np.full((300, 400, 3), level, dtype=np.uint8))
 
     assert signals["image.brightness"] == pytest.approx(level / 255)
     assert [signals[f"image.{name}"] for name in ("contrast", "sharpness", "entropy")] == [0, 0, 0]
@@ -54,7 +95,7 @@ def test_a_flat_picture_has_brightness_only(level: int):
 def test_brightness_weighs_red_above_blue():
     colours = [np.full((9, 9, 3), colour, dtype=np.uint8) for colour in ((255, 0, 0), (0, 255, 0), (0, 0, 255))]
 
-    brightness = [number(image_signals(picture)["image.brightness"]) for picture in colours]
+    brightness = [number(measure(picture)["image.brightness"]) for picture in colours]
 
     assert brightness == pytest.approx([0.299, 0.587, 0.114], abs=0.003)  # Rec. 601
 
@@ -63,20 +104,20 @@ def test_a_picture_of_vertical_stripes_has_a_hash_of_one_row():
     picture = np.zeros((300, 400, 3), dtype=np.uint8)
     picture[:, :123], picture[:, 300:] = 200, 77
 
-    assert str(image_signals(picture)["image.phash"])[2:] == "0" * 14
+    assert str(measure(picture)["image.phash"])[2:] == "0" * 14
 
 
 def test_every_flat_picture_but_black_has_one_hash():
     grey = [np.full((300, 400, 3), level, dtype=np.uint8) for level in range(1, 256, 7)]
 
-    assert {image_signals(picture)["image.phash"] for picture in grey} == {"8000000000000000"}
+    assert {measure(picture)["image.phash"] for picture in grey} == {"8000000000000000"}
 
 
 def test_half_black_half_white_has_contrast_one_half_and_entropy_one_bit():
     picture = np.zeros((256, 256, 3), dtype=np.uint8)
     picture[:, 128:] = 255
 
-    signals = image_signals(picture)
+    signals = measure(picture)
 
     assert signals["image.brightness"] == pytest.approx(0.5)
     assert signals["image.contrast"] == pytest.approx(0.5)
@@ -87,14 +128,14 @@ def test_sharpness_is_the_variance_of_the_laplacian():
     picture = np.zeros((256, 256, 3), dtype=np.uint8)
     picture[100, 100] = 10  # Laplacian: -40 there and 10 at its four neighbours
 
-    assert image_signals(picture)["image.sharpness"] == pytest.approx((40**2 + 4 * 10**2) / 256**2)
+    assert measure(picture)["image.sharpness"] == pytest.approx((40**2 + 4 * 10**2) / 256**2)
 
 
 def test_blurring_lowers_sharpness():
     sharp = scene(1)
     blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 4), dtype=np.uint8)
 
-    assert number(image_signals(blurred)["image.sharpness"]) < 0.1 * number(image_signals(sharp)["image.sharpness"])
+    assert number(measure(blurred)["image.sharpness"]) < 0.1 * number(measure(sharp)["image.sharpness"])
 
 
 @pytest.mark.parametrize("size", [(1024, 800), (300, 234), (640, 640)])
@@ -122,5 +163,5 @@ def test_the_hash_begins_with_the_lowest_row_of_frequencies():
     wave = 128 + 100 * np.cos(np.pi * 3 * (np.arange(256) + 0.5) / 256)
     picture = np.repeat(np.tile(np.rint(wave), (256, 1))[:, :, None], 3, axis=2).astype(np.uint8)
 
-    assert str(image_signals(picture)["image.phash"]).startswith("9")
-    assert str(image_signals(picture.swapaxes(0, 1).copy())["image.phash"]).startswith("80000080")
+    assert str(measure(picture)["image.phash"]).startswith("9")
+    assert str(measure(picture.swapaxes(0, 1).copy())["image.phash"]).startswith("80000080")

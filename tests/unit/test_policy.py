@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from pairsift.core.conditions import Condition, nearest
+from pairsift.core.copy_kinds import Duplicates, describe_duplicates
 from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
 from pairsift.core.selects import Among, Fdr, Pool, PoolRequest
@@ -33,7 +34,7 @@ def test_what_is_not_said_is_the_careful_default():
     policy = Policy.model_validate(POLICY)
 
     assert policy.cleaner is Cleaner.DEFAULT
-    assert policy.duplicates == "drop"
+    assert policy.duplicates == Duplicates(exact="drop")
     assert policy.rules[0].unmeasurable == "quarantine"
     assert isinstance(policy.select, Fdr)
     assert policy.select.unmeasurable == "quarantine"
@@ -212,3 +213,70 @@ def test_another_pool_or_counting_changes_the_fingerprint(change: dict[str, obje
 
     assert changed.sha256 != Policy.model_validate(POLICY | {"select": TOP}).sha256
     assert Policy.model_validate_json(changed.model_dump_json(by_alias=True, exclude_none=True)) == changed
+
+
+def test_what_was_written_as_a_word_keeps_its_fingerprint():
+    """Taken with the code before duplicates had kinds."""
+    assert Policy.model_validate(POLICY).sha256 == "1b1646d0d11a7a607f60ff1e832693931b6f2ddf590739aad0d4ffd93fd0420b"
+    assert (
+        Policy.model_validate(POLICY | {"duplicates": "keep"}).sha256
+        == "b24e82c60e3896a38741ca287687af08af3cfc0ad929e6ec480e39a614b952f4"
+    )
+    assert (
+        Policy.model_validate(POLICY | {"duplicates": {"exact": "keep", "scope": "partition"}}).sha256
+        == "b24e82c60e3896a38741ca287687af08af3cfc0ad929e6ec480e39a614b952f4"
+    )
+
+
+@pytest.mark.parametrize(
+    "duplicates",
+    [
+        "keep",
+        {"near": {"hamming": 4}},
+        {"near": {"hamming": 5}},
+        {"semantic": {"cosine": 0.95}},
+        {"placeholders": {"captions": 10}},
+        {"scope": "dataset"},
+    ],
+)
+def test_every_kind_of_copy_changes_the_fingerprint_and_survives_being_stored(duplicates: object):
+    policy = Policy.model_validate(POLICY | {"duplicates": duplicates})
+
+    assert policy.sha256 != Policy.model_validate(POLICY | {"duplicates": {"near": {"hamming": 3}}}).sha256
+    assert policy.sha256 != Policy.model_validate(POLICY).sha256
+    assert Policy.model_validate_json(policy.model_dump_json(by_alias=True)) == policy
+
+
+@pytest.mark.parametrize(
+    ("duplicates", "said"),
+    [
+        ("dorp", "duplicates.exact\n  Input should be 'drop' or 'keep'"),
+        ({"nere": {"hamming": 4}}, "unknown key 'nere'; did you mean 'near'?"),
+        ({"near": {"haming": 4}}, "unknown key 'haming'; did you mean 'hamming'?"),
+        ({"near": {"hamming": 17}}, "less than or equal to 16"),
+        ({"near": {"hamming": -1}}, "greater than or equal to 0"),
+        ({"near": {"hamming": 2.5}}, "valid integer"),
+        ({"semantic": {"cosine": 1}}, "less than 1"),
+        ({"semantic": {"cosine": 0}}, "greater than 0"),
+        ({"placeholders": {"captions": 1}}, "greater than or equal to 2"),
+        ({"scope": "run"}, "'partition' or 'dataset'"),
+        ({"exact": "keep", "near": {"hamming": 0}}, "exact copies are near and semantic copies too"),
+        ({"exact": "keep", "semantic": {"cosine": 0.9}}, "exact copies are near and semantic copies too"),
+    ],
+)
+def test_refuses_what_says_no_kind_of_copy(duplicates: object, said: str):
+    assert said in fault(POLICY | {"duplicates": duplicates})
+
+
+def test_near_copies_go_by_the_perceptual_hash():
+    assert "image.phash" in Policy.model_validate(POLICY | {"duplicates": {"near": {"hamming": 4}}}).signals
+    assert "image.phash" not in Policy.model_validate(POLICY).signals
+
+
+def test_copies_are_described_with_their_units():
+    everything = {"near": {"hamming": 4}, "semantic": {"cosine": 0.95}, "placeholders": {"captions": 10}}
+
+    assert describe_duplicates(Duplicates.model_validate(everything)) == (
+        "exact copies: drop; near: image.phash within 4 [bits of 64]; semantic: image embeddings > 0.95 [cosine]; "
+        "placeholders: one picture under ≥ 10 [captions]; within the partition"
+    )

@@ -40,6 +40,7 @@ from pairsift.adapters.store.tables import (
     score,
 )
 from pairsift.adapters.store.views import partition_status, select_lineage
+from pairsift.core.calibration import calibration_of
 
 ROWS_AT_ONCE = 1000
 
@@ -111,7 +112,7 @@ def _with_attempt(connection: Connection, row: RowMapping) -> dict[str, object]:
         .where(attempt_model.c.attempt_id == attempt_id)
         .order_by(model.c.name)
     )
-    reference = select(calibration).where(calibration.c.fingerprint == calibrated_by)
+    reference = select(calibration).where(calibration.c.fingerprint == calibration_of(str(calibrated_by)))
     calibrated = connection.execute(reference).mappings().one_or_none()
     return story | {
         "attempt_record": dict(made),

@@ -171,17 +171,17 @@ def _calibrations(connection: Connection, dataset_id: int, score_fingerprint: st
     return connection.scalars(query.filter_by(dataset_id=dataset_id, score_fingerprint=score_fingerprint)).one()
 
 
-def open_decision_set(engine: Engine, dataset_id: int, policy_id: int, calibration: str) -> int:
-    """Get or create the decision set of a policy and a calibration over a data set; return its id."""
-    values = {"dataset_id": dataset_id, "policy_id": policy_id, "calibration": calibration}
+def open_decision_set(engine: Engine, dataset_id: int, policy_id: int, basis: str) -> int:
+    """Get or create the decision set of a policy and a basis (`decision_basis`) over a data set; return its id."""
+    values = {"dataset_id": dataset_id, "policy_id": policy_id, "calibration": basis}
     with writing(engine) as connection:
         insert_missing(connection, decision_set, [{**values, "created_at": now(connection)}])
         return int(connection.execute(select(decision_set.c.id).filter_by(**values)).scalar_one())
 
 
-def find_decision_set(engine: Engine, dataset_id: int, policy_id: int, calibration: str) -> int | None:
-    """Give the id of the decision set of a policy and a calibration over a data set; None if it is not opened yet."""
-    query = select(decision_set.c.id).filter_by(dataset_id=dataset_id, policy_id=policy_id, calibration=calibration)
+def find_decision_set(engine: Engine, dataset_id: int, policy_id: int, basis: str) -> int | None:
+    """Give the id of the decision set of a policy and a basis over a data set; None if it is not opened yet."""
+    query = select(decision_set.c.id).filter_by(dataset_id=dataset_id, policy_id=policy_id, calibration=basis)
     with engine.connect() as connection:
         return connection.scalar(query)
 

@@ -101,7 +101,8 @@ decision_set = Table(
     Column("id", Integer, primary_key=True),
     Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
     Column("policy_id", ForeignKey("policy.id"), nullable=False),
-    # The fingerprint of the calibration, UNCALIBRATED without one; in older versions the rule of partitions' own.
+    # A `decision_basis`: the calibration's fingerprint, UNCALIBRATED without one, and the digest of a run's pools; in
+    # older versions the rule of partitions' own.
     Column("calibration", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     # Named as it was made: SQLite can rename the column, but the constraint only by copying the table.
@@ -270,6 +271,9 @@ decision = Table(
     Column("reason", Text),
     Column("rank", Integer),
     Column("multiplicity", Integer),
+    # The uid that names the pair's group of copies, and PARTITION/KEY of the pair that is kept in its place.
+    Column("duplicate_group", Text),
+    Column("duplicate_of", Text),
     # Stored, though it could be counted: a window in the view would read a whole partition to explain one pair.
     Column("export_row", Integer),
     sqlite_with_rowid=False,
@@ -374,5 +378,7 @@ DECISION_COLUMNS: tuple[str, ...] = (
     "reason",
     "rank",
     "multiplicity",
+    "duplicate_group",
+    "duplicate_of",
 )
 """Order of the values in a row for `decision`; the store adds the ids and numbers the kept rows."""

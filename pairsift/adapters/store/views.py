@@ -124,6 +124,8 @@ def _decision_columns() -> tuple[ColumnElement[object], ...]:
         decision.c.verdict,
         case((decision.c.verdict == "keep", 1), else_=0).label("kept"),
         decision.c.reason,
+        decision.c.duplicate_group,
+        decision.c.duplicate_of,
     )
 
 

@@ -29,7 +29,16 @@ LINEAGE = [
     *("image_sha256", "raw_caption", "caption"),
     *(signal.column for signal in SIGNALS),
     *("pair_alignment_z", "pair_alignment_p", "pair_alignment_q", "policy", "policy_version", "verdict", "kept"),
-    *("reason", "export_uri", "export_row", "score_fingerprint", "flow_run_id", "run_id"),
+    *(
+        "reason",
+        "duplicate_group",
+        "duplicate_of",
+        "export_uri",
+        "export_row",
+        "score_fingerprint",
+        "flow_run_id",
+        "run_id",
+    ),
     *("measured_dataset", "measured_partition", "measured_attempt", "recalled"),
 ]
 VIEWS = ["pair_decisions", "pair_lineage", "partition_status", "run_summary"]
