@@ -8,7 +8,7 @@ from pairsift.adapters.calibrations import calibration_uri, read_reference
 from pairsift.adapters.scratch import read_decided
 from pairsift.adapters.store.queries import find_pairs
 from pairsift.adapters.store.registry import current_calibration
-from pairsift.adapters.store.tables import attempt, chunk, decided_attempt
+from pairsift.adapters.store.tables import attempt, chunk, decided_attempt, score
 from pairsift.errors import CalibrationDamagedError
 from tasks import workplace
 from tasks.calibrate import make_calibration, pilot_jobs, suffices
