@@ -238,12 +238,13 @@ def drawn_signals(generator: Generator, unsupported: Flags) -> dict[str, list[Si
     drawn: dict[str, list[SignalValue]] = {
         signal.name: generator.lognormal(0, 1, count).tolist() for signal in SIGNALS if signal.type == "float"
     }
+    drawn |= {s.name: generator.integers(1, 1000, count).tolist() for s in SIGNALS if s.type == "int"}
+    drawn |= {s.name: generator.choice(LANGUAGES, count).tolist() for s in SIGNALS if s.type == "str"}
     for name, (low, high) in RANGES.items():
         drawn[name] = generator.uniform(low, high, count).tolist()
     for name, (low, high) in WHOLE_RANGES.items():
         drawn[name] = generator.integers(low, high, count).tolist()
     drawn["image.phash"] = [f"{number:016x}" for number in generator.integers(0, 2**62, count).tolist()]
-    drawn["text.language"] = generator.choice(LANGUAGES, count).tolist()
     alignment = generator.normal(0.3, 0.1, count).tolist()
     drawn["pair.alignment"] = [
         None if absent else value for value, absent in zip(alignment, unsupported.tolist(), strict=True)
