@@ -55,6 +55,7 @@ layers: setup ## check that imports run one way
 
 bench: setup ## measure decision quality, speed, and speed beside other systems (hours); figures go to docs/log.md
 	$(BIN)/python -m benchmarks.decision_quality
+	$(BIN)/python -m benchmarks.calibration_proof
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.peers $(PEERS)
 

@@ -11,19 +11,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from benchmarks.drawn_partitions import Experiment, Group, group_pictures, run_experiments
+from benchmarks.markdown import Row, print_table
 from benchmarks.planted_defects import curated_sample, read_truth, verdicts_by_defect
 from benchmarks.sample_pictures import Encoded, encode, read_honest_pairs
 from benchmarks.swapped_captions import (
     Floats,
     Integers,
-    false_share,
     good_kept,
-    interval,
     mean_auc,
     nearest_swap_auc,
-    resampled_weights,
 )
 from pairsift.config import ScoreConfig
+from pairsift.core.discrimination import false_share, interval, resampled_weights
 from pairsift.core.selects import ALIGNMENT
 from pairsift.models.device import resolve
 from pairsift.models.scores import Scores
@@ -33,8 +32,6 @@ DTYPES = ("float32", "bfloat16")
 NEAREST = (1, 5, 10, 30)
 REPLICATES = 1000
 SCORES = ("cosine", "z", "product")
-
-Row = Sequence[str]
 
 
 def main() -> None:
@@ -57,7 +54,7 @@ def main() -> None:
     _print_agreement(encoded, experiments)
     if not options.skip_planted:
         planted = verdicts_by_defect(curated_sample(), read_truth())
-        _print_table(list(planted.columns), planted.astype(str).to_numpy().tolist())
+        print_table(list(planted.columns), planted.astype(str).to_numpy().tolist())
 
 
 def _options() -> argparse.Namespace:
@@ -72,7 +69,7 @@ def _options() -> argparse.Namespace:
 
 def _print_aucs(experiments: Sequence[Experiment], weights: Integers) -> None:
     rows = [_auc_row(experiment, weights) for experiment in experiments]
-    _print_table(["group", "swapped", "AUC cosine", "AUC z", "AUC product", "z − cosine"], rows)
+    print_table(["group", "swapped", "AUC cosine", "AUC z", "AUC product", "z − cosine"], rows)
 
 
 def _auc_row(experiment: Experiment, weights: Integers) -> Row:
@@ -91,11 +88,11 @@ def _with_interval(point: Floats, replicates: Floats) -> str:
 
 def _print_promise(experiments: Sequence[Experiment]) -> None:
     rows = [[one.group, f"{one.share:.0%}", *(_promise_cell(one, alpha) for alpha in ALPHAS)] for one in experiments]
-    _print_table(["group", "swapped", *(f"α {alpha}: true FDR, good kept" for alpha in ALPHAS)], rows)
+    print_table(["group", "swapped", *(f"α {alpha}: true FDR, good kept" for alpha in ALPHAS)], rows)
 
 
 def _promise_cell(experiment: Experiment, alpha: float) -> str:
-    false = np.mean([false_share(outcome, alpha) for outcome in experiment.outcomes])
+    false = np.mean([false_share(one.q <= alpha, one.draw.swapped) for one in experiment.outcomes])
     kept = np.mean([good_kept(outcome, alpha) for outcome in experiment.outcomes])
     return f"{false:.3f}, {kept:.2f}"
 
@@ -111,7 +108,7 @@ def _print_nearest(scores: Scores, groups: Sequence[Group]) -> None:
         ]
         for group in whole
     ]
-    _print_table(["AUC cosine, swapped with one of the", *(f"{k} nearest" for k in NEAREST), "any"], rows)
+    print_table(["AUC cosine, swapped with one of the", *(f"{k} nearest" for k in NEAREST), "any"], rows)
 
 
 def _print_agreement(encoded: Mapping[str, Encoded], experiments: Mapping[str, Sequence[Experiment]]) -> None:
@@ -123,10 +120,10 @@ def _print_agreement(encoded: Mapping[str, Encoded], experiments: Mapping[str, S
         _spread_row("Δcosine of every picture with every caption", _all_cosines(exact) - _all_cosines(rounded)),
         *(_spread_row(f"ΔAUC {score} of the rows above", _auc_differences(experiments, score)) for score in SCORES[:2]),
     ]
-    _print_table(["float32 − bfloat16, absolute", "mean", "99th percentile", "largest"], rows)
+    print_table(["float32 − bfloat16, absolute", "mean", "99th percentile", "largest"], rows)
     print(f"Verdicts that differ at α {ALPHAS[0]}, over all draws: {_changed_verdicts(experiments):.2%}\n")
     times = [[dtype, f"{made.cpu_ms_per_pair:.1f}"] for dtype, made in encoded.items()]
-    _print_table(["dtype", "CPU ms per pair, encoder alone"], times)
+    print_table(["dtype", "CPU ms per pair, encoder alone"], times)
 
 
 def _all_cosines(scores: Scores) -> Floats:
@@ -154,14 +151,6 @@ def _changed_verdicts(experiments: Mapping[str, Sequence[Experiment]]) -> float:
 def _spread_row(what: str, differences: Floats) -> Row:
     sizes = np.abs(differences)
     return [what, *(f"{value:.4f}" for value in (sizes.mean(), np.quantile(sizes, 0.99), sizes.max()))]
-
-
-def _print_table(head: Row, rows: Sequence[Row]) -> None:
-    print(_line(head), "|---" * len(head) + "|", *map(_line, rows), "", sep="\n")
-
-
-def _line(cells: Row) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

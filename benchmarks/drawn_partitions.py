@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.swapped_captions import Draw, Floats, Integers, Outcome, draw_pairs
+from benchmarks.swapped_captions import Draw, Floats, Integers, Outcome, draw_halves, draw_pairs
 from pairsift.core.baseline import pair_quality
 from pairsift.core.calibration import EmbeddedPairs, calibrate, draw_calibration
 from pairsift.core.columns import Columns
@@ -62,23 +62,47 @@ def run_experiments(scores: Scores, groups: Sequence[Group], draws: int, seed: i
     """Run all draws; those of a group and share depend on nothing but these and the seed."""
     for group in groups:
         for share in SHARES:
-            rng = np.random.default_rng([seed, zlib.crc32(f"{group.name} {share}".encode())])
+            rng = np.random.default_rng([seed, _number(group, share)])
             made = [draw_pairs(rng, group.pool, group.size, share) for _ in range(draws)]
-            yield Experiment(group.name, share, [_judge(scores, draw) for draw in made])
+            yield Experiment(group.name, share, [_judge(scores, draw, draw) for draw in made])
 
 
-def _judge(scores: Scores, draw: Draw) -> Outcome:
-    """Decide one draw as a partition of its own."""
+def run_split_experiments(
+    scores: Scores, groups: Sequence[Group], draws: int, seed: int, reference_share: float | None
+) -> Iterator[Experiment]:
+    """Run draws in which half of a group is held against the other half, with a share of that swapped, or none.
+
+    The pairs tested are the same whatever the share in the reference set.
+    """
+    for group in groups:
+        for share in SHARES:
+            rngs = (np.random.default_rng([seed, number, _number(group, share)]) for number in range(draws))
+            made = [draw_halves(rng, group.pool, share, reference_share) for rng in rngs]
+            yield Experiment(group.name, share, [_judge(scores, *halves) for halves in made])
+
+
+def _number(group: Group, share: float) -> int:
+    return zlib.crc32(f"{group.name} {share}".encode())
+
+
+def _judge(scores: Scores, draw: Draw, reference: Draw) -> Outcome:
+    """Decide one draw as a partition of its own, held against the pairs of a reference."""
+    table, embedded = _measured(scores, draw)
+    _, others = _measured(scores, reference)
+    calibration = draw_calibration(others, np.arange(len(others.uids)), "drawn")
+    calibrated = calibrate(calibration, embedded, calibratable(table.columns, embedded))
+    decided = decide(table, SELECT_ONLY, calibrated)
+    by_name = {"cosine": table.columns.numbers(ALIGNMENT), "z": decided.z, "product": _product(scores, draw)}
+    return Outcome(draw, by_name, decided.p, decided.q)
+
+
+def _measured(scores: Scores, draw: Draw) -> tuple[PairTable, EmbeddedPairs]:
+    """Put together what a run would know of a draw's pairs."""
     image, text = scores.image_embedding[draw.pictures], scores.text_embedding[draw.captions]
     alignment = cosine(image, text).astype(np.float64)
-    pictures = [str(row) for row in draw.pictures.tolist()]
+    pictures, captions = ([str(row) for row in rows.tolist()] for rows in (draw.pictures, draw.captions))
     table = PairTable(pictures, Columns(len(pictures), {ALIGNMENT: alignment}, {}))
-    captions = [str(row) for row in draw.captions.tolist()]
-    embedded = EmbeddedPairs(pictures, captions, pictures, image.astype(np.float32), text.astype(np.float32))
-    eligible = calibratable(table.columns, embedded)
-    calibration = draw_calibration(embedded, np.flatnonzero(eligible), "drawn")
-    decided = decide(table, SELECT_ONLY, calibrate(calibration, embedded, eligible))
-    return Outcome(draw, {"cosine": alignment, "z": decided.z, "product": _product(scores, draw)}, decided.q)
+    return table, EmbeddedPairs(pictures, captions, pictures, image.astype(np.float32), text.astype(np.float32))
 
 
 def _product(scores: Scores, draw: Draw) -> Floats:

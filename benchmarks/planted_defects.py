@@ -4,7 +4,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,22 +17,34 @@ COMMAND = "from pairsift.cli import main; main()"
 VERDICTS = ["keep", "drop", "quarantine"]
 
 
-def curated_sample() -> pd.DataFrame:
-    """Curate the sample's shards with the defaults, in a folder of its own; one row a pair: key, verdict and reason."""
+@contextmanager
+def curated(source: str) -> Iterator[Path]:
+    """Curate the sample's `shards` or `folder` with the defaults; yield the folder that holds database and files."""
     with TemporaryDirectory() as folder:
         settings = {"PAIRSIFT_STORAGE": folder, "PREFECT_HOME": f"{folder}/prefect"}
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("PAIRSIFT_", "PREFECT_"))
         }
         subprocess.run(
-            [sys.executable, "-c", COMMAND, "run", str(SAMPLE / "shards"), "--dataset", "sample", "--json"],
+            [sys.executable, "-c", COMMAND, "run", str(SAMPLE / source), "--dataset", "sample", "--json"],
             env={**inherited, **settings, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
             cwd=folder,
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        with closing(sqlite3.connect(Path(folder) / "pairsift.db")) as connection:
-            return pd.read_sql_query("SELECT key, verdict, reason FROM pair_lineage", connection)
+        yield Path(folder)
+
+
+def curated_sample() -> pd.DataFrame:
+    """Curate the sample's shards; one row a pair, as in `pair_lineage`."""
+    with curated("shards") as folder:
+        return read_lineage(folder)
+
+
+def read_lineage(folder: Path) -> pd.DataFrame:
+    """Read `pair_lineage` of what was curated in a folder."""
+    with closing(sqlite3.connect(folder / "pairsift.db")) as connection:
+        return pd.read_sql_query("SELECT * FROM pair_lineage", connection)
 
 
 def verdicts_by_defect(curated: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:

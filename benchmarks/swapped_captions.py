@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pairsift.core.discrimination import auc, weighted_auc
+
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -26,10 +28,11 @@ class Draw:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured on one draw: every score (m,) by name, higher is better, and q (m,) of the `fdr` selection."""
+    """What was measured on one draw: every score (m,) by name, higher is better, p (m,), and q (m,) of a selection."""
 
     draw: Draw
     scores: dict[str, Floats]
+    p: Floats
     q: Floats
 
 
@@ -45,9 +48,19 @@ def draw_pairs(rng: np.random.Generator, pool: Integers, size: int, share: float
     return Draw(pictures, captions)
 
 
-def auc(good: Floats, bad: Floats) -> float:
-    """Area under the ROC curve: how often a good pair scores higher than a bad one, ties half."""
-    return float(_wins(good, bad).mean())
+def draw_halves(
+    rng: np.random.Generator, pool: Integers, share: float, reference_share: float | None
+) -> tuple[Draw, Draw]:
+    """Split a pool at random into pairs to test and a reference set of others, each with a share of it swapped.
+
+    Without a `reference_share` the reference set is as it came.
+    """
+    shuffled, half = rng.permutation(pool), len(pool) // 2
+    tested = draw_pairs(rng, shuffled[:half], half, share)
+    others = shuffled[half:]
+    if reference_share is None:
+        return tested, Draw(others, others)
+    return tested, draw_pairs(rng, others, len(others), reference_share)
 
 
 def mean_auc(outcomes: Sequence[Outcome], score: str, weights: Integers) -> Floats:
@@ -56,7 +69,7 @@ def mean_auc(outcomes: Sequence[Outcome], score: str, weights: Integers) -> Floa
     A picture of weight k counts k times in every draw, as if the sample held it k times. A draw in which a weighting
     leaves no good or no bad pair does not count.
     """
-    return np.asarray(np.nanmean([_weighted_auc(outcome, score, weights) for outcome in outcomes], axis=0))
+    return np.asarray(np.nanmean([_draw_auc(outcome, score, weights) for outcome in outcomes], axis=0))
 
 
 def nearest_swap_auc(image: Floats, text: Floats, nearest: int) -> float:
@@ -71,38 +84,13 @@ def nearest_swap_auc(image: Floats, text: Floats, nearest: int) -> float:
     return auc(np.diagonal(scores), wrong.ravel())
 
 
-def resampled_weights(rng: np.random.Generator, pictures: int, replicates: int) -> Integers:
-    """Resample the pictures with replacement: how often each is drawn, (replicates, pictures)."""
-    return rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=replicates)
-
-
-def interval(values: Floats) -> tuple[float, float]:
-    """Return the 95 % percentile interval of bootstrap replicates."""
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def false_share(outcome: Outcome, alpha: float) -> float:
-    """Return the share of swapped pairs among those with q ≤ alpha; 0 if there are none."""
-    kept = outcome.q <= alpha
-    return float((outcome.draw.swapped & kept).sum() / max(1, kept.sum()))
-
-
 def good_kept(outcome: Outcome, alpha: float) -> float:
     """Return the share of the unswapped pairs with q ≤ alpha."""
     return float((outcome.q[~outcome.draw.swapped] <= alpha).mean())
 
 
-def _weighted_auc(outcome: Outcome, score: str, weights: Integers) -> Floats:
+def _draw_auc(outcome: Outcome, score: str, weights: Integers) -> Floats:
     """AUC of one draw for b weightings: (b,), NaN where one leaves no pair of a side."""
     swapped, values = outcome.draw.swapped, outcome.scores[score]
-    weighted = weights[:, outcome.draw.pictures].astype(np.float64)
-    good, bad = weighted[:, ~swapped], weighted[:, swapped]
-    won = ((good @ _wins(values[~swapped], values[swapped])) * bad).sum(axis=1)
-    comparisons = good.sum(axis=1) * bad.sum(axis=1)
-    return np.asarray(np.divide(won, comparisons, out=np.full(len(won), np.nan), where=comparisons > 0))
-
-
-def _wins(good: Floats, bad: Floats) -> Floats:
-    """Compare every good score with every bad one: (g, b), 1 where the good one is higher, ½ where they tie."""
-    return np.asarray((good[:, None] > bad[None]) + 0.5 * (good[:, None] == bad[None]))
+    weighted = weights[:, outcome.draw.pictures]
+    return weighted_auc(values[~swapped], values[swapped], weighted[:, ~swapped], weighted[:, swapped])

@@ -14,6 +14,7 @@ from flows.partition import curate_partition
 from pairsift.config import PartitionJob, RunRequest
 from pairsift.core.days import resolve_request
 from pairsift.core.naming import dataset_name
+from pairsift.report.drifting import tell_failures
 from tasks.attempt import allow_attempts, stop_attempts
 from tasks.calibrate import make_calibration, pilot_jobs, suffices
 from tasks.dispatch import WorkPool, curate_on_worker, find_work_pool
@@ -21,6 +22,7 @@ from tasks.finish import finish_run
 from tasks.plan import pin_calibration, plan_run
 from tasks.reaping import reap_while_waiting
 from tasks.references import PartitionOutcome, RunPlan
+from tasks.settle import settle_run
 from tasks.showing import RunProgress
 
 
@@ -48,6 +50,8 @@ async def curate(request: RunRequest) -> State[Any]:
     )
     ended = RunProgress(plan.jobs)
     outcomes = await (curate_here(plan.jobs, ended) if pool is None else curate_on_workers(plan.jobs, pool, ended))
+    if plan.settles:
+        settle_run(plan)
     return ended_state(finish_run(plan, outcomes))
 
 
@@ -113,12 +117,14 @@ async def outcome_of(job: PartitionJob, state: State[PartitionOutcome]) -> Parti
 
 
 def ended_state(summary: dict[str, Any]) -> State[Any]:
-    """Say how the run went: Failed, naming them, if partitions failed, or if nothing arrived for the run's own day."""
+    """Say how the run went: Failed if partitions failed, drift reached a limit, or nothing arrived for its own day."""
     faults = []
     if summary["failed"]:
         names = ", ".join(failure["partition"] for failure in summary["failed"])
         count = len(summary["failed"])
         faults.append(f"{count} {'partition' if count == 1 else 'partitions'} failed: {names}")
+    if drifted := tell_failures(summary["drift"]):
+        faults.append(drifted)
     if summary["day"] in summary["missing_days"]:
         faults.append(f"nothing has arrived for {summary['day']}")
     if faults:

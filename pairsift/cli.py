@@ -42,6 +42,9 @@ app = typer.Typer(
 database = typer.Typer(help="Look after Pairsift's own database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 
+DECISION_SET = "A decision set: its id, its policy as NAME or NAME@VERSION, or active."
+
+DataSet = Annotated[str, typer.Argument(metavar="DATASET", help="Name of a data set, as `pairsift status` shows it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")]
 
 
@@ -104,7 +107,8 @@ def run(
     )
     summary = execute(request, progress=not as_json)
     show(summary, as_json, render_run)
-    if summary["failed"] or summary["day"] in summary["missing_days"]:
+    drifted = any(each["level"] == "fail" for each in summary["drift"]["moved"])
+    if summary["failed"] or drifted or summary["day"] in summary["missing_days"]:
         raise typer.Exit(EXIT_FAILED)
 
 
@@ -234,6 +238,124 @@ def reap(
     show(asdict(asyncio.run(reap_dead(stuck_after))), as_json, render_reap)
 
 
+@app.command(
+    epilog="**Examples**\n\n"
+    "`pairsift decide sample --policy my-policy.yaml --dry-run`\n\n"
+    "`pairsift decide sample --policy default`"
+)
+def decide(
+    dataset: DataSet,
+    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a policy file.")],
+    partition: Annotated[list[str] | None, typer.Option(help="Only this partition; may be repeated.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, only show what would change.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Decide again by a policy, from stored scores: no model runs. Shows what changes; earlier decisions stay."""
+    from pairsift.adapters.policies import load_policy
+    from pairsift.adapters.redeciding import Again, decide_again
+    from pairsift.console import render_decide, show
+    from pairsift.progress import partitions_counted
+    from pairsift.settings import Settings
+
+    again = Again(dataset, load_policy(policy), tuple(partition or ()), dry_run)
+    engine = opened_store()
+    with partitions_counted("deciding", not as_json) as advance:
+        decided = decide_again(engine, Settings().storage.absolute(), again, advance)
+    show(told_decided(again, decided), as_json, render_decide)
+
+
+def told_decided(again: Any, decided: Any) -> dict[str, Any]:  # noqa: ANN401 - of modules that are imported late
+    """Describe what was decided again."""
+    return {
+        "dataset": again.dataset,
+        "policy": again.policy.name,
+        "policy_version": str(again.policy.version),
+        "decision_set": decided.decision_set,
+        "calibration": decided.calibration,
+        "dry_run": again.dry_run,
+        "partitions": {"decided": decided.decided, "known": decided.known, "left": decided.left},
+        "before": decided.tally.before,
+        "pairs": decided.tally.after,
+        "reasons": decided.tally.reasons,
+        "changes": {name: asdict(changed) for name, changed in decided.changes.items()},
+        "seconds": round(decided.seconds, 3),
+    }
+
+
+@app.command(epilog="**Example**\n\n`pairsift diff sample default strict@2`")
+def diff(
+    dataset: DataSet,
+    before: Annotated[str, typer.Argument(metavar="A", help=DECISION_SET)],
+    after: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    as_json: Json = False,
+) -> None:
+    """Compare two decision sets: what only one of them keeps, and why, with examples. Nothing is changed."""
+    from pairsift.adapters.comparing import compare
+    from pairsift.console import render_diff, show
+    from pairsift.progress import partitions_counted
+
+    engine = opened_store()
+    with partitions_counted("comparing", not as_json) as advance:
+        found = compare(engine, dataset, before, after, advance)
+    told = {
+        "dataset": dataset,
+        "a": told_set(found.before),
+        "b": told_set(found.after),
+        "partitions": {"compared": found.partitions, "left": found.left},
+        "before": found.tally.before,
+        "pairs": found.tally.after,
+        "changes": {name: asdict(changed) for name, changed in found.changes.items()},
+    }
+    show(told, as_json, render_diff)
+
+
+def told_set(found: Any) -> dict[str, Any]:  # noqa: ANN401 - of a module that is imported late
+    """Describe a decision set."""
+    named = ("id", "policy", "version", "calibration", "active")
+    return {name: getattr(found, name) for name in named}
+
+
+@app.command(
+    epilog="**Examples**\n\n"
+    "`pairsift export sample`\n\n"
+    "`pairsift export sample --policy strict --format shard --out strict`"
+)
+def export(
+    dataset: DataSet,
+    policy: Annotated[str, typer.Option(metavar="SET", help=DECISION_SET)] = "active",
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="Also write this, such as shard; may be repeated.")
+    ] = None,
+    out: Annotated[str, typer.Option(help="Where to; by default exports/ in the storage.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Write the files of what is decided from stored results: no model runs."""
+    from pairsift.adapters.exporting import ExportAsked, export_decided
+    from pairsift.console import render_export, show
+    from pairsift.progress import partitions_counted
+    from pairsift.settings import Settings
+
+    asked = ExportAsked(dataset, policy, tuple(formats or ()), out)
+    engine = opened_store()
+    with partitions_counted("exporting", not as_json) as advance:
+        exported = export_decided(engine, Settings().storage.absolute(), asked, advance)
+    show({"dataset": dataset, **asdict(exported)}, as_json, render_export)
+
+
+@app.command(epilog="**Example**\n\n`pairsift calibrate sample`")
+def calibrate(dataset: DataSet, as_json: Json = False) -> None:
+    """Make a new calibration of what stands committed. The next decide or run goes by it, for all partitions anew."""
+    from pairsift.adapters.calibrating import calibrate_anew
+    from pairsift.console import render_calibrate, show
+    from pairsift.progress import partitions_counted
+    from pairsift.settings import Settings
+
+    engine = opened_store()
+    with partitions_counted("reading", not as_json) as advance:
+        made = calibrate_anew(engine, Settings().storage.absolute(), dataset, advance)
+    show({"dataset": dataset, **asdict(made)}, as_json, render_calibrate)
+
+
 @app.command(epilog="**Example**\n\n`pairsift quantise 'shards/*.tar' --encoder open_clip:ViT-B-32:laion2b_s34b_b79k`")
 def quantise(
     source: Annotated[str, typer.Argument(help="Pairs like those to be scored: shards or a folder, as for run.")],
@@ -255,6 +377,44 @@ def quantise(
     show(asdict(outcome), as_json, render_quantise)
     if not outcome.switched_on:
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(epilog="**Example**\n\n`pairsift evaluate examples/sample/shards --policy default --swapped 0.3`")
+def evaluate(
+    source: Annotated[str, typer.Argument(help="Pairs to plant faults in copies of: shards or a folder, as for run.")],
+    policy: Annotated[
+        list[str] | None, typer.Option(help="A shipped policy's name, or a policy file; may be repeated.")
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder that compares images and captions.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: encoder, preprocessing and policy are taken.")] = None,
+    pairs: Annotated[int, typer.Option(min=40, help="Pairs to examine, chosen by their content.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice, the faults, the draws and the bootstrap.")] = 0,
+    swapped: Annotated[
+        float, typer.Option(min=0.01, max=0.9, help="Share of swapped captions that fdr is tried with.")
+    ] = 0.3,
+    draws: Annotated[int, typer.Option(min=2, help="Draws of swapped captions.")] = 50,
+    enhancements: Annotated[
+        bool, typer.Option("--enhancements", help="Also measure what CLAHE, denoising and unsharp masking are worth.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Examine signals and policies on SOURCE: plant known faults in copies of its pairs, and see what finds them."""
+    # Before NumPy is imported, which reads it then. Hundreds of decisions on small tables: BLAS threads that wait for
+    # each other take 0.16 s of CPU time each, one takes 0.02 s.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from pairsift.adapters.policies import load_policy
+    from pairsift.console import counting, show
+    from pairsift.evaluating import Exam  # loads torch
+    from pairsift.evaluating import evaluate as examine
+    from pairsift.exam_tables import render_evaluate
+
+    chosen = load_config(config) if config else RunConfig()
+    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    policies = [load_policy(name) for name in policy or [chosen.policy]]
+    exam = Exam(policies, pairs, seed, swapped, draws, enhancements)
+    with counting("pictures examined", exam.passes * pairs, shown=not as_json) as advance:
+        outcome = examine(source, chosen.model_copy(update={"score": score}), exam, advance)
+    show(outcome.document(), as_json, render_evaluate)
 
 
 @app.command(epilog="**Examples**\n\n`pairsift policies`\n\n`pairsift policies default`")

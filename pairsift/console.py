@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 from rich import box
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
 from pairsift.core.signals import SIGNALS
+from pairsift.report.drifting import WHOLE_RUN, tell_drift
 
 WHOLE_CHARACTERS = 28
 """Columns of no longer values are never folded."""
+
+DRIFT_COLUMNS = ("partition", "level", "what moved (before → now)")
 
 Render = Callable[[Mapping[str, Any]], Sequence[RenderableType]]
 
@@ -87,6 +92,10 @@ def render_run(summary: Mapping[str, Any]) -> list[RenderableType]:
         table("Why pairs were not kept", ("reason", "count"), reasons),
         table("Partitions", ("state", "count"), [(state, count) for state, count in partitions.items()]),
     ]
+    drift = [(each["partition"] or WHOLE_RUN, each["level"], each["told"]) for each in summary["drift"]["moved"]]
+    if drift:
+        title = f"Drift against reference window {summary['drift']['window']}"
+        parts.append(table(title, DRIFT_COLUMNS, drift))
     if summary["missing_days"]:
         parts.append(table("Files not all there", ("day",), [(day,) for day in summary["missing_days"]]))
     if summary["failed"]:
@@ -125,14 +134,19 @@ def plain_line(line: str) -> Text:
 
 
 def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
-    """Draw every partition with its state and counts, a table for each data set."""
+    """Draw every partition with its state and counts, a table for each data set, and below it what drifted."""
     counts = ("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined")
     columns = ("partition", "status", "attempt", *counts, "error")
     titles = [column.removeprefix("pairs_") for column in columns]
-    return [
-        table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows])
-        for dataset, rows in groupby(status["partitions"], key=lambda row: row["dataset"])
-    ] or [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
+    parts: list[RenderableType] = []
+    for dataset, grouped in groupby(status["partitions"], key=lambda row: row["dataset"]):
+        rows = list(grouped)
+        parts.append(table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows]))
+        drifted = [(row["partition"], row["drift"]) for row in rows if row["drift"] and row["drift"]["moved"]]
+        if drifted:
+            shown = [(partition, drift["level"], tell_drift(drift)) for partition, drift in drifted]
+            parts.append(table(f"Drift in {dataset}", DRIFT_COLUMNS, shown))
+    return parts or [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
 
 
 def render_explain(story: Mapping[str, Any]) -> list[RenderableType]:
@@ -185,6 +199,75 @@ def render_reap(reaped: Mapping[str, Any]) -> list[RenderableType]:
     ]
 
 
+def render_decide(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw what a policy decided otherwise, and whether that is shown now."""
+    partitions = told["partitions"]
+    title = f"Data set {told['dataset']}"
+    known = f", {partitions['known']} decided so before" if partitions["known"] else ""
+    by = f"by policy {told['policy']} {told['policy_version']}"
+    lines = [f"{partitions['decided']} partitions decided {by}{known}, in {told['seconds']:.1f} s"]
+    if partitions["left"]:
+        lines.append(f"Left as they are, scored by another encoder: {', '.join(partitions['left'])}")
+    if told["dry_run"]:
+        lines.append("Nothing was written: without --dry-run this becomes what the lineage shows")
+    else:
+        lines.append(f"Decision set {told['decision_set']} is active now; its files: pairsift export {told['dataset']}")
+    return [*_changed_tables(told, title), *map(plain_line, lines)]
+
+
+def render_diff(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw what two decision sets say otherwise."""
+    names = [f"{each['id']} ({each['policy']} {each['version']})" for each in (told["a"], told["b"])]
+    lines = [f"From decision set {names[0]} to {names[1]}, {told['partitions']['compared']} partitions"]
+    if told["partitions"]["left"]:
+        lines.append(f"Not decided under both: {', '.join(told['partitions']['left'])}")
+    return [*_changed_tables(told, f"Data set {told['dataset']}"), *map(plain_line, lines)]
+
+
+def _changed_tables(told: Mapping[str, Any], title: str) -> list[RenderableType]:
+    before, after = told["before"], told["pairs"]
+    counts = [
+        (name, before.get(name, 0), after.get(name, 0), f"{after.get(name, 0) - before.get(name, 0):+d}")
+        for name in ("kept", "dropped", "quarantined")
+    ]
+    rows = [
+        (change.replace("_", " "), reason, told_of["count"], ", ".join(told_of["examples"]))
+        for change, changed in told["changes"].items()
+        for reason, told_of in changed["reasons"].items()
+    ]
+    drawn: list[RenderableType] = [table(title, ("pairs", "before", "after", "change"), counts)]
+    if not rows:
+        return [*drawn, plain_line("No pair is decided otherwise.")]
+    return [*drawn, table("What changes", ("pairs", "reason", "count", "such as"), rows)]
+
+
+def render_export(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw what was written and where."""
+    what = f"{told['files']} files of {told['partitions']} partitions, {told['kept']} kept pairs"
+    lines = [f"{what}, under decision set {told['decision_set']}, in {told['seconds']:.1f} s"]
+    if told["left"]:
+        lines.append(f"Not decided under it, or committed anew meanwhile: {', '.join(told['left'])}")
+    return [plain_line(line) for line in [*lines, f"Manifest  {told['manifest']}"]]
+
+
+def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say what the data set is calibrated by now, and who goes by it."""
+    lines = [
+        f"Calibration  {told['calibration']}",
+        f"Before       {told['before'] or '–'}",
+        f"Made of      {told['pairs']} pairs, {told['nulls']} cross pairs, in {told['seconds']:.1f} s",
+    ]
+    if told["calibration"] == told["before"]:
+        return [plain_line(line) for line in [*lines, "", "It is the one used already: nothing changes."]]
+    lines += [
+        "",
+        "Nothing is decided by it yet. It is used by",
+        f"  pairsift decide {told['dataset']} --policy NAME    all partitions, from stored scores",
+        "  the next pairsift run    which then decides all its partitions again",
+    ]
+    return [plain_line(line) for line in lines]
+
+
 def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the policies that are shipped."""
     rows = [
@@ -227,6 +310,14 @@ def render_quantise(outcome: Mapping[str, Any]) -> list[RenderableType]:
         facts(f"{outcome['encoder']} in int8 against float32", outcome["facts"]),
         plain_line(f"{overlap}: {done if outcome['switched_on'] else refused}"),
     ]
+
+
+@contextmanager
+def counting(what: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error while the block runs; it is given what tells the bar how much more is done."""
+    with Progress(console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.advance(task, done)
 
 
 def render_upgrade(result: Mapping[str, Any]) -> list[RenderableType]:

@@ -1,18 +1,20 @@
 """The progress display of a run: one line a partition, read from the store, so that it does not matter who works."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from pairsift.adapters.store.engine import open_engine
-from pairsift.adapters.store.summaries import Progress, progress
+from pairsift.adapters.store.summaries import Progress as PartitionProgress
+from pairsift.adapters.store.summaries import progress
 from pairsift.console import plain, share
 from pairsift.settings import Settings
 
@@ -27,6 +29,15 @@ def progress_of(dataset: str) -> Iterator[None]:
     console = Console(stderr=True)
     with Live(get_renderable=display.draw, console=console, refresh_per_second=REFRESH_PER_S, transient=True):
         yield
+
+
+@contextmanager
+def partitions_counted(what: str, shown: bool) -> Iterator[Callable[[], None]]:
+    """Count partitions on standard error while the block runs: the function that it gets counts one."""
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        task = bar.add_task(f"{what}, partitions:", total=None)
+        yield lambda: bar.advance(task)
 
 
 class ProgressDisplay:
@@ -57,14 +68,14 @@ class ProgressDisplay:
         self._begun = self._begun or now
         return f"{scored} pairs scored, {scored / max(now - self._begun, 1 / REFRESH_PER_S):.0f} pairs/s"
 
-    def _read(self) -> list[Progress]:
+    def _read(self) -> list[PartitionProgress]:
         try:
             return progress(self._engine, self._dataset, self._last_before)
         except DBAPIError:
             return []  # the tables are just being made, or the database is busy: the next look shows it
 
 
-def describe(row: Progress) -> tuple[object, ...]:
+def describe(row: PartitionProgress) -> tuple[object, ...]:
     """Describe one partition: kept and quarantined are known once it is committed."""
     kept = None if row.kept is None or row.read is None else share(row.kept, row.read)
     return (row.partition, row.status, row.scored, kept, row.quarantined)

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsift.adapters.durable import file_facts, make_folder, write_durably
-from pairsift.adapters.sources import open_source, read_partition
+from pairsift.adapters.sources import open_source, pairs_of
 from pairsift.config import RunConfig
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.ingesting import identify
 from pairsift.core.measuring import encodable_caption
 from pairsift.core.preprocessing import Prepared, prepare_pairs
-from pairsift.core.records import Cleaner, Damage, PartitionSpec, ReadPair
+from pairsift.core.records import Cleaner
 from pairsift.core.shift import Measured, Shift, measure_shift
 from pairsift.errors import ConfigError, SourceError
 from pairsift.models.checkpoints import find_clip
@@ -103,7 +103,7 @@ def read_pairs(source: str, config: RunConfig, count: int, *, english_only: bool
     """Read and prepare about `count` pairs as a run does, some from each of the source's partitions."""
     specs = open_source(source).partitions({}, config.ingest)
     chosen = specs[:: math.ceil(len(specs) / count)]
-    found = (pair for spec in chosen for pair in islice(_pairs_of(spec), math.ceil(count / len(chosen))))
+    found = (pair for spec in chosen for pair in islice(pairs_of(spec), math.ceil(count / len(chosen))))
     read = list(islice(found, count))
     images = [pair.image for pair in read]  # by place: partitions may use one key each for pairs of their own
     ingested = [identify(place, pair, config.preprocess.max_caption_bytes) for place, pair in enumerate(read)]
@@ -125,10 +125,6 @@ def _usable(prepared: Iterable[Prepared], *, english_only: bool) -> Iterator[tup
         caption = encodable_caption(pair.caption, pair.measurement) if english_only else pair.caption
         if pair.pixels is not None and caption is not None:
             yield pair.uid, pair.pixels, caption
-
-
-def _pairs_of(spec: PartitionSpec) -> Iterator[ReadPair]:
-    return (found for found in read_partition(spec) if not isinstance(found, Damage))
 
 
 def _float32_encoder(config: RunConfig) -> Clip:

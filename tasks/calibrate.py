@@ -1,14 +1,12 @@
 """Calibrate a data set: candidates from pilot partitions, and of them the reference set that all are held against."""
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 from prefect import get_run_logger, task
 
+from pairsift.adapters.calibrating import write_calibration
 from pairsift.adapters.calibrations import (
-    calibration_uri,
     candidates_folder,
     candidates_path,
     join_pairs,
@@ -17,15 +15,8 @@ from pairsift.adapters.calibrations import (
 )
 from pairsift.adapters.results import PartitionFiles, measured_pairs
 from pairsift.adapters.store.registry import register_calibration
-from pairsift.adapters.store.rows import CalibrationRow
 from pairsift.config import PartitionJob
-from pairsift.core.calibration import (
-    REFERENCE_PAIRS,
-    EmbeddedPairs,
-    calibration_facts,
-    choose_reference,
-    prepare_calibration,
-)
+from pairsift.core.calibration import REFERENCE_PAIRS, EmbeddedPairs, choose_reference
 from pairsift.core.deciding import calibratable, judge_alone
 from pairsift.core.policy import Policy
 from tasks.references import IngestedPartition, PartitionOutcome, RunPlan
@@ -54,18 +45,13 @@ def make_calibration(plan: RunPlan) -> str | None:
 
     If another run has made one meanwhile, that one stands. The file is durable before the store names it.
     """
-    candidates = candidates_of(plan)
-    reference = candidates.take(choose_reference(candidates.uids, np.arange(len(candidates.uids))))
-    calibration = prepare_calibration(reference, plan.job.score_fingerprint)
+    made = write_calibration(storage(), plan.job.score_fingerprint, candidates_of(plan))
     shutil.rmtree(candidates_folder(storage(), plan.run_id), ignore_errors=True)
-    if calibration is None:
+    if made is None:
         get_run_logger().warning("%s: too few pairs to calibrate by", plan.dataset)
         return None
-    facts = write_reference(storage() / calibration_uri(calibration.fingerprint), reference)
-    summary = asdict(calibration_facts(calibration))
-    row = CalibrationRow(calibration.fingerprint, plan.job.score_fingerprint, summary, facts.sha256)
-    get_run_logger().info("%s: calibrated by %d pairs", plan.dataset, summary["n_reference"])
-    return register_calibration(store(), plan.job.dataset_id, row)
+    get_run_logger().info("%s: calibrated by %d pairs", plan.dataset, made.summary["n_reference"])
+    return register_calibration(store(), plan.job.dataset_id, made)
 
 
 def pilot_jobs(plan: RunPlan) -> list[PartitionJob]:

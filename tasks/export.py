@@ -7,9 +7,9 @@ from pathlib import Path
 from prefect import get_run_logger, task
 from prefect.runtime import flow_run
 
+from pairsift.adapters.exporting import stored_batches, stored_digest
 from pairsift.adapters.exports import ExportBatch, ExportedFile, ExportRequest, write_export
 from pairsift.adapters.manifests import rebuild_manifest
-from pairsift.adapters.pairlist import pairs_digest
 from pairsift.adapters.results import (
     PartitionFiles,
     count_verdicts,
@@ -17,14 +17,11 @@ from pairsift.adapters.results import (
     join_decisions,
     pair_rows,
     score_rows,
-    stored_decisions,
-    stored_measured,
-    stored_pair,
 )
-from pairsift.adapters.scratch import read_decided
+from pairsift.adapters.scratch import read_decided, read_statistics
 from pairsift.adapters.store.origins import measurers
 from pairsift.adapters.store.protocol import commit_attempt, commit_export
-from pairsift.adapters.store.queries import StoredAttempt, attempt_rows, stored_attempt
+from pairsift.adapters.store.queries import StoredAttempt, stored_attempt
 from pairsift.adapters.store.rows import AttemptResult, Claim, ExportRow, ModelRow
 from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import export_fingerprint
@@ -53,10 +50,10 @@ def commit_partition(
     decided: DecidedPartition,
     exported: Sequence[ExportedFile],
 ) -> PartitionOutcome:
-    """Commit pairs, scores, decisions and files in one transaction."""
+    """Commit pairs, scores, decisions, statistics and files in one transaction."""
     made = read_decided(Path(decided.decided))
     files = partition_files(ingested)
-    counts = count_verdicts(made.decisions)
+    counts = count_verdicts(made.decisions.verdicts)
     result = AttemptResult(
         decision_set_id=job.decision_set_id,
         pairs=pair_rows(files.measured(embeddings=False)),
@@ -72,6 +69,7 @@ def commit_partition(
         calibration_fingerprint=job.calibration,
         mismatch=None if made.mismatch is None else asdict(made.mismatch),
         damage=ingested.damage,
+        statistics=read_statistics(Path(decided.statistics)),
     )
     commit_attempt(store(), claim, result)
     get_run_logger().info("%s: attempt %d committed %d pairs", job.key, claim.fence, ingested.pairs)
@@ -84,8 +82,8 @@ def commit_partition(
 def export_again(job: PartitionJob, claim: Claim) -> PartitionOutcome:
     """Write a committed partition's files from stored results: no source is read and no model runs."""
     stored = stored_attempt(store(), committed_attempt(claim))
-    digest = pairs_digest(stored_pair(row) for row in rows_of(stored))
-    exported = write_files(job, digest, lambda: stored_batches(stored))
+    digest = stored_digest(store(), stored.id, stored.decision_set_id)
+    exported = write_files(job, digest, lambda: batches_of(stored))
     commit_export(store(), claim, job.out, export_rows(job, digest, exported))
     show_committed(job, claim)
     list_if_retried(job)
@@ -138,12 +136,6 @@ def committed_attempt(claim: Claim) -> int:
     return claim.committed_attempt_id
 
 
-def rows_of(stored: StoredAttempt) -> Iterable[dict[str, object]]:
-    """Read a committed attempt's rows, a thousand in memory at a time."""
-    return attempt_rows(store(), stored.id, stored.decision_set_id)
-
-
-def stored_batches(stored: StoredAttempt) -> Iterable[ExportBatch]:
+def batches_of(stored: StoredAttempt) -> Iterable[ExportBatch]:
     """Join a committed attempt's rows with its chunk files."""
-    measured = stored_measured(storage(), stored.chunks, rows_of(stored))
-    return join_decisions(measured, stored_decisions(rows_of(stored)))
+    return stored_batches(store(), storage(), stored.id, stored.decision_set_id, stored.chunks)

@@ -25,7 +25,7 @@ from pairsift.adapters.store.registry import (
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
-from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest, ScoreConfig
+from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest
 from pairsift.core.calibration import UNCALIBRATED, pilot_order
 from pairsift.core.conditions import nearest
 from pairsift.core.days import days_of, resolve_request
@@ -34,7 +34,7 @@ from pairsift.core.naming import dataset_name
 from pairsift.core.policy import Policy
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
-from pairsift.models.encoder import left_out, model_cards, score_fingerprint
+from pairsift.models.encoder import model_cards, require_signals, score_fingerprint
 from pairsift.settings import Settings
 from tasks.references import PlannedPartition, RunPlan
 from tasks.retrying import STAGE
@@ -77,6 +77,7 @@ def plan_run(request: RunRequest) -> RunPlan:
         pilots=planned(pilots(rows) if policy.needs_calibration and known is None else []),
         chosen=planned(choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})),
         day=request.day.isoformat() if request.day else None,
+        drift=policy.drift,
         missing_days=() if is_narrowed(request) else tuple(day.isoformat() for day in source.missing_days),
     )
 
@@ -122,7 +123,7 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         dataset=request.dataset or dataset_name(request.source),
         out=str(out_folder(request.out or str(storage() / "exports"))),
         config=config,
-        policy=policy.model_dump_json(by_alias=True, exclude_none=True),
+        policy=policy.text,
         dataset_id=0,
         decision_set_id=0,
         score_fingerprint=scored,
@@ -139,16 +140,6 @@ def chunk_pairs(config: RunConfig) -> int:
     if config.chunk_pairs != "auto":
         return config.chunk_pairs
     return CHUNK_PAIRS[config.score.device.partition(":")[0]]
-
-
-def require_signals(policy: Policy, score: ScoreConfig) -> None:
-    """Refuse (ConfigError) a policy that goes by signals which the encoder does not measure."""
-    lacking = sorted(policy.signals & left_out(score))
-    if lacking:
-        raise ConfigError(
-            f"policy {policy.name!r} goes by {', '.join(lacking)}, which {score.encoder} does not measure by itself: "
-            "set score.baseline to on"
-        )
 
 
 def open_decisions(policy: Policy, job: PartitionJob, calibration: str | None) -> int:

@@ -41,7 +41,7 @@ def prepare_files(order: Preparation) -> int:
     """Prepare the pairs and write them; return how many they are."""
     pairs = [p for p in read_pairs(order.pair_list, order.start, order.stop) if p.ordinal not in order.known]
     prepared = prepare_pairs(pairs, read_image, order.config, order.cleaner, partial(fit_picture, fit=order.fit))
-    write_prepared(order.pixels, order.measurements, prepared, len(pairs), order.fit.shape)
+    write_prepared(order.pixels, order.measurements, prepared, order.fit.shape)
     return len(pairs)
 
 

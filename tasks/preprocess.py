@@ -23,7 +23,7 @@ def preprocess_chunk(job: PartitionJob, ingested: IngestedPartition, chunk: Chun
     A bad image or caption is an outcome of its pair, never an error of the task.
     """
     scratch = Path(ingested.scratch)
-    files = (scratch / f"{chunk.number}.npy", scratch / f"{chunk.number}.json")
+    files = (scratch / f"{chunk.number}.pixels", scratch / f"{chunk.number}.json")
     prepared = PreparedChunk(chunk, str(files[0]), str(files[1]), ingested.recalled)
     if find_chunk(storage(), chunk.fingerprint) is not None:
         get_run_logger().info("%s: chunk %s is scored already", job.key, chunk.place)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from pairsift.config import PartitionJob, RunRequest
+from pairsift.core.drift_policy import DriftPolicy
+from pairsift.core.policy import Policy
+from pairsift.core.selects import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,10 @@ class PreparedChunk:
 
 @dataclass(frozen=True, slots=True)
 class DecidedPartition:
-    """A partition's verdicts in local scratch."""
+    """A partition's verdicts in local scratch, and the statistics to tell drift by."""
 
     decided: str
+    statistics: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class RunPlan:
     the partitions, in order, of which a calibration is made; none where the policy needs none or the data set has one.
     `source` says what was found there and how it is read. `day` is the run's own day and `missing_days` are those of
     its days whose files have not all arrived, for a source with a date; a run of chosen partitions waits for none.
-    `request` has that day filled in, and `policy` is the policy's name and version.
+    `request` has that day filled in, `policy` is the policy's name and version, and `drift` its limits of drift.
     """
 
     run_id: str
@@ -109,8 +113,14 @@ class RunPlan:
     chosen: tuple[PlannedPartition, ...]
     day: str | None
     missing_days: tuple[str, ...]
+    drift: DriftPolicy
     jobs: tuple[PartitionJob, ...] = ()
     skipped: tuple[str, ...] = ()
+
+    @property
+    def settles(self) -> bool:
+        """Whether partitions cannot be decided for good before all of them are measured."""
+        return any(request.pool is Pool.RUN for request in Policy.model_validate_json(self.job.policy).pools)
 
     @property
     def partition_ids(self) -> tuple[int, ...]:

@@ -14,9 +14,9 @@ from pairsift.adapters.scratch import PreparedPairs, read_prepared, remove_prepa
 from pairsift.adapters.store.protocol import record_chunk
 from pairsift.adapters.store.rows import ChunkRow, Claim
 from pairsift.config import PartitionJob, ScoreConfig
-from pairsift.core.measuring import encodable_caption, merge
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.encoder import load_encoder
+from pairsift.models.measuring import measure_pairs
 from pairsift.settings import Settings
 from tasks.references import PreparedChunk
 from tasks.retrying import STAGE
@@ -86,12 +86,8 @@ def require_planned(job: PartitionJob) -> None:
 
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:
     """Run the encoder over a chunk and join its signals with those of preprocessing."""
-    encoder = load_encoder(config)
-    captions = prepared.captions
-    if encoder.english_only:
-        captions = [encodable_caption(*pair) for pair in zip(captions, prepared.measurements, strict=True)]
-    scores = encoder.score(prepared.pixels, prepared.image_of, captions)
-    table = merge(prepared.measurements, {name: values.tolist() for name, values in scores.signals.items()})
+    pairs = (prepared.pixels, prepared.image_of, prepared.captions, prepared.measurements)
+    scores, table = measure_pairs(load_encoder(config), *pairs)
     return ChunkData(
         uids=prepared.uids,
         captions=prepared.captions,

@@ -7,45 +7,50 @@ import numpy as np
 from prefect import get_run_logger, task
 
 from pairsift.adapters.calibrations import load_calibration
-from pairsift.adapters.results import PartitionFiles, count_verdicts, measured_pairs
-from pairsift.adapters.scratch import write_decided
+from pairsift.adapters.results import MeasuredPairs, PartitionFiles, count_verdicts, measured_pairs
+from pairsift.adapters.scratch import write_decided, write_statistics
 from pairsift.config import PartitionJob
 from pairsift.core.calibration import Calibration, calibrate
-from pairsift.core.deciding import PartitionDecision, calibratable, decide, judge_alone
-from pairsift.core.mismatch import estimate_mismatch
+from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition, judge_alone
+from pairsift.core.drift import take_statistics
+from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
-from pairsift.core.selection import calibration_pools
+from pairsift.core.selection import calibration_pools, own_pools
 from tasks.references import DecidedPartition, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage
 
-BOOTSTRAP_SEED = 0
-
 
 @task(task_run_name="threshold {job.key}", **STAGE)
 def threshold_partition(job: PartitionJob, ingested: IngestedPartition) -> DecidedPartition:
-    """Decide a partition's pairs; the decisions go to local scratch."""
+    """Decide a partition's pairs; decisions and statistics go to local scratch."""
     files = PartitionFiles(storage(), Path(ingested.pair_list), ingested.fingerprints)
-    decided = decide_partition(job, files)
-    reference = DecidedPartition(str(Path(ingested.scratch) / "decided.json"))
+    measured = measured_pairs(files.measured(), job.key)
+    decided = decide_measured(job, measured)
+    folder = Path(ingested.scratch)
+    reference = DecidedPartition(str(folder / "decided.json"), str(folder / "statistics.json"))
     write_decided(Path(reference.decided), decided)
-    counts = count_verdicts(decided.decisions)
+    counts = count_verdicts(decided.decisions.verdicts)
+    statistics = take_statistics(measured.table.columns.signals, decided.decisions.p, counts.kept)
+    write_statistics(Path(reference.statistics), statistics)
     told = (counts.kept, counts.dropped, counts.quarantined)
     get_run_logger().info("%s: %d kept, %d dropped, %d quarantined", job.key, *told)
     return reference
 
 
-def decide_partition(job: PartitionJob, files: PartitionFiles) -> PartitionDecision:
-    """Calibrate and decide, and estimate how many of the survivors of rules and copies are mismatched."""
-    measured = measured_pairs(files.measured(), job.key)
+def decide_measured(job: PartitionJob, measured: MeasuredPairs) -> PartitionDecision:
+    """Calibrate and decide, and estimate how many of the survivors of rules and copies are mismatched.
+
+    Where the policy goes by the pool of the whole run, the partition stands for it until the run settles.
+    """
     policy = Policy.model_validate_json(job.policy)
     calibration = pinned_calibration(job)
     eligible = calibratable(measured.table.columns, measured.embedded)
     calibrated = calibrate(calibration, measured.embedded, eligible)
     survivors = judge_alone(measured.table, policy).kept
-    mismatch = estimate_mismatch(calibrated.p[survivors], np.random.default_rng(BOOTSTRAP_SEED))
-    pools = calibration_pools(policy.pools, calibration)
-    return PartitionDecision(decide(measured.table, policy, calibrated, pools), mismatch)
+    pools = calibration_pools(policy.pools, calibration) | own_pools(policy.pools, measured.table.columns, survivors)
+    generator = np.random.default_rng(BOOTSTRAP_SEED)
+    return decide_partition(measured.table, policy, calibrated, pools, generator)
 
 
 def pinned_calibration(job: PartitionJob) -> Calibration | None:

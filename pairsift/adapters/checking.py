@@ -30,7 +30,7 @@ class CheckResult:
 
 
 def check(engine: Engine, storage: Path, *, repair: bool) -> CheckResult:
-    """Check every committed attempt's conservation, every promised file's sha256, and every manifest.
+    """Check conservation under every decision set, every promised file's sha256, and every manifest.
 
     `repair` rebuilds manifests that differ from the store; nothing else is ever changed.
     """
@@ -38,13 +38,17 @@ def check(engine: Engine, storage: Path, *, repair: bool) -> CheckResult:
     files = stored_files(engine)
     places = export_places(engine)
     problems = [
-        Problem("the pairs read are not exactly those kept, dropped and quarantined", f"{a.dataset}/{a.partition}")
+        Problem(
+            "the pairs read are not exactly those kept, dropped and quarantined",
+            f"{a.dataset}/{a.partition}, decision set {a.decision_set_id}",
+        )
         for a in accounts
         if not a.holds
     ]
     problems += [problem for file in files for problem in _check_file(file, storage)]
     problems += [problem for place in places for problem in _check_manifest(engine, *place, repair=repair)]
-    checked = {"committed partitions": len(accounts), "pairs": sum(account.said.read for account in accounts)}
+    read = {(account.dataset, account.partition): account.said.read for account in accounts}
+    checked = {"committed partitions": len(read), "pairs": sum(read.values()), "decided partitions": len(accounts)}
     return CheckResult(checked | {"files": len(files), "manifests": len(places)}, problems)
 
 

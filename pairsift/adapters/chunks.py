@@ -28,7 +28,7 @@ class ChunkData:
     """What was measured of a chunk's n pairs, in the pair list's order.
 
     `signals` holds n values for every name in `core.signals.SIGNALS`. The embeddings are (n, d) float16 with a row of
-    NaN where a pair has none, and (0, 0) where they were not read.
+    NaN where a pair has none. What was not read is empty, embeddings (0, 0).
     """
 
     uids: Sequence[str]
@@ -91,12 +91,13 @@ def chunks_are_there(storage: Path, fingerprints: Sequence[str]) -> bool:
     return all((storage / chunk_uri(fingerprint)).is_file() for fingerprint in fingerprints)
 
 
-def read_chunk(path: Path, *, embeddings: bool = True) -> ChunkData:
-    """Read a chunk, its embeddings only if they are wanted; every page's checksum is verified.
+def read_chunk(path: Path, *, signals: bool = True, embeddings: bool = True) -> ChunkData:
+    """Read a chunk, its signals and embeddings only if they are wanted; every page's checksum is verified.
 
     ChunkDamagedError where the file is gone, cut or changed.
     """
-    columns = ["uid", "caption", *(signal.column for signal in SIGNALS), "unmeasurable", *(EMBEDDINGS * embeddings)]
+    measured = (*(signal.column for signal in SIGNALS), "unmeasurable")
+    columns = ["uid", "caption", *(measured * signals), *(EMBEDDINGS * embeddings)]
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read(columns=columns)
@@ -136,10 +137,17 @@ def from_table(table: pa.Table) -> ChunkData:
     return ChunkData(
         uids=table["uid"].to_pylist(),
         captions=table["caption"].to_pylist(),
-        signals={signal.name: table[signal.column].to_pylist() for signal in SIGNALS},
-        unmeasurable=[{name: Reason(reason) for name, reason in row} for row in table["unmeasurable"].to_pylist()],
+        signals={s.name: table[s.column].to_pylist() for s in SIGNALS if s.column in table.column_names},
+        unmeasurable=[{name: Reason(reason) for name, reason in row} for row in _outcomes(table)],
         **{name: vectors_of(table[name]) for name in EMBEDDINGS if name in table.column_names},
     )
+
+
+def _outcomes(table: pa.Table) -> list[list[tuple[str, str]]]:
+    outcomes: list[list[tuple[str, str]]] = (
+        table["unmeasurable"].to_pylist() if "unmeasurable" in table.column_names else []
+    )
+    return outcomes
 
 
 def embedding_column(vectors: NDArray[np.float16]) -> pa.FixedSizeListArray:

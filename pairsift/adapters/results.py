@@ -17,12 +17,13 @@ from pairsift.core.calibration import EmbeddedPairs
 from pairsift.core.captions import display_text
 from pairsift.core.columns import Columns, to_columns
 from pairsift.core.deciding import Decision, Decisions, PairTable
-from pairsift.core.judgements import DROP, KEEP, QUARANTINE
+from pairsift.core.judgements import DROP, KEEP, QUARANTINE, REASONS, VERDICTS, Codes
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
 from pairsift.core.signals import NUMBERS, SIGNALS, SOURCE_PREFIX
 from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
+_NAMES = {word: None if word is None else str(word) for word in (*VERDICTS, *REASONS)}
 Measured = tuple[list[IngestedPair], ChunkData]
 
 
@@ -138,7 +139,10 @@ def decision_rows(decisions: Decisions) -> Iterator[Row]:
     """Make the rows of the table `decision`, in the order of DECISION_COLUMNS."""
     ordinals = count()
     for verdicts, reasons, z, p, q, *rest in decisions.blocks():
-        yield from zip(islice(ordinals, len(verdicts)), z, p, q, verdicts, reasons, *rest, strict=True)
+        here = islice(ordinals, len(verdicts))
+        # Plain words: the drivers take their time over a subclass of str.
+        names = ([_NAMES[word] for word in words] for words in (verdicts, reasons))
+        yield from zip(here, z, p, q, *names, *rest, strict=True)
 
 
 def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
@@ -165,7 +169,7 @@ def stored_pair(row: Mapping[str, Any]) -> IngestedPair:
     )
 
 
-def count_verdicts(decisions: Decisions) -> Counts:
-    """Count the pairs by verdict."""
-    by_verdict = (int(np.count_nonzero(decisions.verdicts == code)) for code in (KEEP, DROP, QUARANTINE))
-    return Counts(len(decisions), *by_verdict)
+def count_verdicts(verdicts: Codes) -> Counts:
+    """Count pairs by the codes of their verdicts."""
+    by_verdict = (int(np.count_nonzero(verdicts == code)) for code in (KEEP, DROP, QUARANTINE))
+    return Counts(len(verdicts), *by_verdict)

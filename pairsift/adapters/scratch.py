@@ -1,7 +1,6 @@
 """Local scratch of one attempt: pixels and measurements between preprocess and score; gone when they are used."""
 
 import json
-import math
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 
 from pairsift.adapters.durable import needing_room
 from pairsift.core.deciding import Decision, PartitionDecision, to_decisions
+from pairsift.core.drift import Statistics
 from pairsift.core.mismatch import Mismatch
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Measurement, Reason, Verdict
+from pairsift.core.sketches import sketches_from_json
 
 Shape = tuple[int, int, int]
 
@@ -73,37 +74,41 @@ def remove_pilot_folder(folder: Path) -> None:
         folder.parent.parent.rmdir()
 
 
-def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[Prepared], count: int, shape: Shape) -> None:
-    """Write a chunk of `count` prepared pairs, their pictures of one shape; one pair is in memory at a time.
+def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[Prepared], shape: Shape) -> None:
+    """Write a chunk of prepared pairs, their pictures of one shape; one pair is in memory at a time.
 
     The pixels are written, not mapped: on a full disk that is an error, and in mapped memory the end of the process.
+    Their file has no header: NumPy reads one by Python's own parser, which two lanes of CPython 3.11 cannot use at once
+    ("AST constructor recursion depth mismatch", once in some thousand chunks).
     """
     rows: list[dict[str, object]] = []
     with needing_room(pixels), pixels.open("wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *shape)}
-        np.lib.format.write_array_header_1_0(file, header)
-        end = file.tell() + count * math.prod(shape)
         for pair in prepared:
             if pair.pixels is not None:
                 file.write(pair.pixels.tobytes())
             measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
             rows.append({"uid": pair.uid, "image": pair.image, "caption": pair.caption, **measured})
-        file.truncate(end)  # the rows that no picture fills, behind all others, take no room
     with needing_room(measurements):
-        measurements.write_text(json.dumps(rows), encoding="utf-8")
+        measurements.write_text(json.dumps({"shape": shape, "pairs": rows}), encoding="utf-8")
 
 
 def read_prepared(pixels: Path, measurements: Path) -> PreparedPairs:
     """Read a chunk of prepared pairs; the pixels stay on disk until they are used."""
-    rows = json.loads(measurements.read_text(encoding="utf-8"))
+    content = json.loads(measurements.read_text(encoding="utf-8"))
+    rows = content["pairs"]
     image_of = np.array([-1 if row["image"] is None else row["image"] for row in rows], np.int64)
     return PreparedPairs(
         uids=[row["uid"] for row in rows],
-        pixels=np.load(pixels, mmap_mode="r")[: image_of.max(initial=-1) + 1],
+        pixels=_mapped(pixels, (int(image_of.max(initial=-1)) + 1, *content["shape"])),
         image_of=image_of,
         captions=[row["caption"] for row in rows],
         measurements=[_measurement(row["values"], row["unmeasurable"]) for row in rows],
     )
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Map a file of pixels; an empty one cannot be."""
+    return np.memmap(path, np.uint8, "r", shape=shape) if shape[0] > 0 else np.empty(shape, np.uint8)
 
 
 def remove_prepared(pixels: Path, measurements: Path) -> None:
@@ -128,6 +133,18 @@ def read_decided(path: Path) -> PartitionDecision:
         decisions=to_decisions([_decision(**row) for row in decided["decisions"]]),
         mismatch=None if mismatch is None else Mismatch(**mismatch),
     )
+
+
+def write_statistics(path: Path, statistics: Statistics) -> None:
+    """Write what a partition's drift will be told by."""
+    with needing_room(path):
+        path.write_text(json.dumps(asdict(statistics)), encoding="utf-8")
+
+
+def read_statistics(path: Path) -> Statistics:
+    """Read what a partition's drift will be told by."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return Statistics(**{**stored, "signals": sketches_from_json(stored["signals"])})
 
 
 def _decision(verdict: str, reason: str | None, **measured: Any) -> Decision:  # noqa: ANN401 - JSON

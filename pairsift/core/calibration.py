@@ -101,6 +101,16 @@ def calibration_fingerprint(score_fingerprint: str, uids: Sequence[str]) -> str:
     return fingerprint({"rule": CALIBRATION_RULE, "score": score_fingerprint, "uids": list(uids)})
 
 
+def decision_basis(calibration: str | None, pools: str = "") -> str:
+    """Name what decisions rest on beside scores and policy: the calibration, and a run's pools by their digest."""
+    return f"{calibration or UNCALIBRATED}{'+' * bool(pools)}{pools}"
+
+
+def calibration_of(basis: str) -> str:
+    """Give the calibration's part of a basis."""
+    return basis.partition("+")[0]
+
+
 def pilot_order(keys: Iterable[str]) -> list[str]:
     """Order a data set's partitions as pilots, the ones a reference set is drawn from: by hash, which is no day's."""
     return sorted(keys, key=lambda key: (fingerprint({"pilot": key}), key))

@@ -22,7 +22,7 @@ from pairsift.core.judgements import (
     overrule,
     reason_code,
 )
-from pairsift.core.mismatch import Mismatch
+from pairsift.core.mismatch import Mismatch, estimate_mismatch
 from pairsift.core.near_copies import parse_hashes
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
@@ -142,12 +142,20 @@ class PartitionDecision:
     mismatch: Mismatch | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alone:
+    """What is said of pairs before scores are compared, and which pair stays for which."""
+
+    judgements: Judgements
+    copies: Copies
+
+
 def judge_alone(table: PairTable, policy: Policy) -> Judgements:
     """Judge what needs no comparison of scores: unreadable pairs, failed rules, copies; KEEP: it survives.
 
     ConfigError if the policy asks for a signal, or for something to find copies by, that the table has not got.
     """
-    return _judge_copies(table, policy)[0]
+    return _judge_copies(table, policy).judgements
 
 
 def decide(table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools = NO_POOLS) -> Decisions:
@@ -156,7 +164,21 @@ def decide(table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pool
     `fdr` quarantines survivors without a p-value as SIGNAL_UNMEASURABLE, whatever its `unmeasurable` says.
     `pools` are the values that `policy.pools` names. ConfigError if one of them, or a signal, is not there.
     """
-    judged, copies = _judge_copies(table, policy)
+    return _select(_judge_copies(table, policy), table, policy, calibrated, pools)
+
+
+def decide_partition(
+    table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools, generator: np.random.Generator
+) -> PartitionDecision:
+    """Decide as `decide`, and estimate how many of the survivors of rules and copies are mismatched."""
+    judged = _judge_copies(table, policy)
+    mismatch = estimate_mismatch(calibrated.p[judged.judgements.kept], generator)
+    return PartitionDecision(_select(judged, table, policy, calibrated, pools), mismatch)
+
+
+def _select(alone: _Alone, table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools) -> Decisions:
+    """Select among the pairs that are still kept."""
+    judged, copies = alone.judgements, alone.copies
     survivors = judged.kept
     selection = select_pairs(policy.select, table.columns, survivors, calibrated, pools)
     judged = overrule(judged, survivors, selection.judged)
@@ -215,17 +237,17 @@ def _judge_unreadable(columns: Columns) -> Judgements:
     return Judgements(np.where(told > 0, QUARANTINE, KEEP).astype(np.uint8), told)
 
 
-def _judge_copies(table: PairTable, policy: Policy) -> tuple[Judgements, Copies]:
+def _judge_copies(table: PairTable, policy: Policy) -> _Alone:
     """Judge as `judge_alone`, and tell which pair stays for which."""
     judged = _judge_unreadable(table.columns)
     readable = judged.kept
     judged = overrule(judged, readable, first_failures(policy.rules, table.columns, readable).judged)
     if not policy.duplicates.looked_for:
-        return judged, no_copies(len(judged))
+        return _Alone(judged, no_copies(len(judged)))
     copies = find_copies(_compared(table, policy.duplicates, judged.verdicts == KEEP), policy.duplicates)
     fell = np.flatnonzero(copies.reasons)
     dropped = Judgements(np.full(len(fell), DROP, dtype=np.uint8), copies.reasons[fell])
-    return overrule(judged, fell, dropped), copies
+    return _Alone(overrule(judged, fell, dropped), copies)
 
 
 def _compared(table: PairTable, duplicates: Duplicates, candidates: Flags) -> Compared:

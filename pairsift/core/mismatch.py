@@ -9,6 +9,8 @@ from pairsift.core.false_discovery import unrelated_share
 
 DRAWS = 1000
 CONFIDENCE = 0.95
+BOOTSTRAP_SEED = 0
+"""Of the generator of every estimate that is stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,14 @@ from pydantic import Field
 
 from pairsift.core.conditions import PolicyModel, Rule
 from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Duplicates
+from pairsift.core.drift_policy import DriftPolicy
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.records import Cleaner
 from pairsift.core.selects import Fdr, Percentile, Pool, PoolRequest, Select, TopFraction, members_of
 from pairsift.core.signals import source_column
+
+DECIDES_NOTHING = {"drift"}
+"""Keys that leave every verdict as it is: no part of what a policy is stored and identified by."""
 
 
 class Policy(PolicyModel):
@@ -22,12 +26,20 @@ class Policy(PolicyModel):
     rules: tuple[Rule, ...] = Field(default=(), description="Drop rules, in order; the first that a pair fails counts.")
     duplicates: Duplicates = Field(default=Duplicates(), description="Which copies are dropped, exact ones by default.")
     select: Select = Field(description="What is kept of the survivors.")
+    drift: DriftPolicy = Field(default=DriftPolicy(), description="From where on drift warns or fails a run.")
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of the content (64 hex digits): comments, layout, key order and spelt-out defaults leave it."""
-        content: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        """Fingerprint of what decides (64 hex digits): comments, layout, key order and spelt-out defaults leave it."""
+        content: dict[str, Any] = self.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude=DECIDES_NOTHING
+        )
         return fingerprint(content)
+
+    @property
+    def text(self) -> str:
+        """What decides, as canonical JSON that makes the same policy again."""
+        return self.model_dump_json(by_alias=True, exclude_none=True, exclude=DECIDES_NOTHING)
 
     @property
     def signals(self) -> frozenset[str]:

@@ -64,18 +64,23 @@ def prepare_pairs(
             pictures += pixels is not None
         place, measured = seen[pair.image_sha256]
         caption, counted = prepare_caption(pair.raw_caption, config, cleaner)
-        yield Prepared(pair.uid, place, pixels, caption, _both(measured, counted))
+        yield Prepared(pair.uid, place, pixels, caption, both_sides(measured, counted))
 
 
 def prepare_image(data: bytes | None, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:
-    """Decode a picture, measure it and bring it to the encoder's size.
+    """Decode a picture, measure it and bring it to the encoder's size."""
+    rgb = decode_image(data, config)
+    if isinstance(rgb, Reason):
+        return PreparedImage(None, _unmeasurable(IMAGE_SIGNALS, rgb))
+    return prepare_picture(rgb, config, fit)
+
+
+def prepare_picture(rgb: Pixels, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:
+    """Measure a decoded picture (h, w, 3) and bring it to the encoder's size.
 
     Enhancement changes the encoder's pixels only (after they are scaled, so that its cost does not grow with the
     picture): the signals measure the picture as it came.
     """
-    rgb = decode_image(data, config)
-    if isinstance(rgb, Reason):
-        return PreparedImage(None, _unmeasurable(IMAGE_SIGNALS, rgb))
     return PreparedImage(enhance(fit(rgb), config.enhance), Measurement(image_signals(rgb)))
 
 
@@ -90,7 +95,8 @@ def prepare_caption(data: bytes | None, config: PreprocessConfig, cleaner: Clean
     return cleaned, Measurement(text_signals(raw, cleaned))
 
 
-def _both(image: Measurement, caption: Measurement) -> Measurement:
+def both_sides(image: Measurement, caption: Measurement) -> Measurement:
+    """Join what was measured of a picture and of its caption."""
     return Measurement({**image.values, **caption.values}, {**image.unmeasurable, **caption.unmeasurable})
 
 

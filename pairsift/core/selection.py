@@ -1,5 +1,6 @@
 """Which of the survivors of rules and duplicates a policy's selection keeps, and how it ranks them."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from pairsift.core.columns import Columns
 from pairsift.core.conditions import Unmeasurable
 from pairsift.core.cuts import percentile_cut, share_cut, share_cut_of_all
 from pairsift.core.false_discovery import q_values, unrelated_share
+from pairsift.core.fingerprint import fingerprint
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE, VERDICTS, Judgements, keep_all, overrule, reason_code
 from pairsift.core.records import Reason, Verdict
 from pairsift.core.selects import (
@@ -68,6 +70,26 @@ def calibration_pools(requests: Iterable[PoolRequest], calibration: Calibration 
     """Give those of some pools that are the calibration's: a frozen cut; without a calibration there are none."""
     known = {} if calibration is None else calibration.values
     return {request: known[request.signal] for request in requests if request.pool is Pool.CALIBRATION and known}
+
+
+def own_pools(requests: Iterable[PoolRequest], columns: Columns, survivors: Integers) -> dict[PoolRequest, Floats]:
+    """Give what a table adds to those of some pools that are a run's; alone, it stands for the run."""
+    return {each: pool_values(columns, survivors, each) for each in requests if each.pool is Pool.RUN}
+
+
+def join_pools(parts: Iterable[Pools]) -> dict[PoolRequest, Floats]:
+    """Put together what several tables add to the same pools."""
+    several = list(parts)
+    return {request: np.concatenate([part[request] for part in several]) for request in (several[0] if several else ())}
+
+
+def pools_digest(pools: Pools) -> str:
+    """Identify pools by their values, whatever their order (16 hex digits); empty without any."""
+    content = {
+        f"{each.signal} {each.among}": hashlib.sha256(np.sort(values).tobytes()).hexdigest()
+        for each, values in pools.items()
+    }
+    return fingerprint(content)[:16] if content else ""
 
 
 def reach(scores: Floats, ge: float) -> Flags:

@@ -6,9 +6,10 @@ from threading import Lock
 from pairsift.config import PreprocessConfig, ScoreConfig
 from pairsift.core.fingerprint import SCORING_VERSION, fingerprint
 from pairsift.core.images import SQUARE, Fit
+from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
 from pairsift.core.signals import BASELINE_SIGNALS
-from pairsift.errors import ModelUnavailableError
+from pairsift.errors import ConfigError, ModelUnavailableError
 from pairsift.models import conse
 from pairsift.models.checkpoints import find_clip
 from pairsift.models.clip_loading import ClipModels, find_clip_models, load_clip
@@ -54,6 +55,16 @@ def left_out(config: ScoreConfig) -> frozenset[str]:
     """Name the signals that the encoder of a config does not measure."""
     measured = config.baseline == "on" or not config.encoder.startswith(CLIP_PREFIX)
     return frozenset() if measured else frozenset(BASELINE_SIGNALS)
+
+
+def require_signals(policy: Policy, score: ScoreConfig) -> None:
+    """Refuse (ConfigError) a policy that goes by signals which the encoder does not measure."""
+    lacking = sorted(policy.signals & left_out(score))
+    if lacking:
+        raise ConfigError(
+            f"policy {policy.name!r} goes by {', '.join(lacking)}, which {score.encoder} does not measure by itself: "
+            "set score.baseline to on"
+        )
 
 
 def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner: Cleaner) -> str:

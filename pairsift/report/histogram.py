@@ -76,17 +76,17 @@ def draw_histogram(bins: Sequence[Bin], bin_width: float, title: str, x_title: s
     kept, not_kept = sum(bar.kept for bar in bins), sum(bar.not_kept for bar in bins)
     summary = f"{kept:,} pairs kept, {not_kept:,} not kept"
     body = (
-        _plot(bins, bin_width) if kept + not_kept else [_text(WIDTH / 2, HEIGHT / 2, "nothing was measured", "middle")]
+        _plot(bins, bin_width) if kept + not_kept else [text(WIDTH / 2, HEIGHT / 2, "nothing was measured", "middle")]
     )
     size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{xml(title)}: {summary}">',
         f"<title>{xml(title)}</title><style>{STYLE}</style>",
         f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="8"/>',
-        _text(20, 32, clip(title, MOST_TITLE), css="title"),
+        text(20, 32, clip(title, MOST_TITLE), css="title"),
         *_legend(20, 56, (("kept", "kept", kept), ("not-kept", "not kept", not_kept))),
         *body,
-        _text(LEFT + PLOT_WIDTH / 2, HEIGHT - 14, x_title, "middle"),
+        text(LEFT + PLOT_WIDTH / 2, HEIGHT - 14, x_title, "middle"),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -98,44 +98,26 @@ def round_step(span: float) -> float:
     return next(step for step in (power, 2 * power, 5 * power, 10 * power) if span / step <= MOST_TICKS)
 
 
-def _plot(bins: Sequence[Bin], width: float) -> Iterator[str]:
-    low, high = min(bar.centre for bar in bins) - width / 2, max(bar.centre for bar in bins) + width / 2
-    most = max(bar.pairs for bar in bins)
-    across = Scale(low, high, LEFT, LEFT + PLOT_WIDTH, round_step(high - low))
-    step = max(1.0, round_step(most))
-    up = Scale(0, ceil(most / step) * step, TOP + PLOT_HEIGHT, TOP, step)
-    yield from _y_axis(up)
-    yield from _bars(bins, across, up, width)
-    yield from _x_axis(across)
-
-
-def _y_axis(up: Scale) -> Iterator[str]:
+def y_axis(up: Scale) -> Iterator[str]:
+    """Draw the axis of counts with a line across the plot at every tick."""
     for tick in up.ticks():
         y = up.at(tick)
         yield f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + PLOT_WIDTH}" y2="{y:.1f}"/>'
-        yield _text(LEFT - 8, y + 4.5, up.label(tick), "end")
-    yield _text(LEFT - 8, TOP - 14, "pairs", "end")
+        yield text(LEFT - 8, y + 4.5, up.label(tick), "end")
+    yield text(LEFT - 8, TOP - 14, "pairs", "end")
 
 
-def _x_axis(across: Scale) -> Iterator[str]:
+def x_axis(across: Scale) -> Iterator[str]:
+    """Draw the axis of measured values."""
     y = TOP + PLOT_HEIGHT
     yield f'<line class="axis" x1="{LEFT}" y1="{y}" x2="{LEFT + PLOT_WIDTH}" y2="{y}"/>'
     for tick in across.ticks():
         x = across.at(tick)
         yield f'<line class="axis" x1="{x:.1f}" y1="{y}" x2="{x:.1f}" y2="{y + 5}"/>'
-        yield _text(x, y + 19, across.label(tick), "middle")
+        yield text(x, y + 19, across.label(tick), "middle")
 
 
-def _bars(bins: Iterable[Bin], across: Scale, up: Scale, width: float) -> Iterator[str]:
-    for bar in bins:
-        left, right = across.at(bar.centre - width / 2), across.at(bar.centre + width / 2)
-        hint = xml(f"{bar.centre - width / 2:.3g} to {bar.centre + width / 2:.3g}: {bar.kept} kept, {bar.not_kept} not")
-        kept, top = up.at(bar.kept), up.at(bar.pairs)
-        boxes = [_box("kept", left, right, up.start, kept), _box("not-kept", left, right, kept, top)]
-        yield f"<g><title>{hint}</title>{''.join(boxes)}</g>"
-
-
-def _box(css: str, left: float, right: float, bottom: float, top: float) -> str:
+def box(css: str, left: float, right: float, bottom: float, top: float) -> str:
     """Draw a box with a hair's breadth to its neighbours; nothing where it has no height."""
     if bottom == top:
         return ""
@@ -146,14 +128,35 @@ def _box(css: str, left: float, right: float, bottom: float, top: float) -> str:
     )
 
 
+def text(x: float, y: float, text: str, anchor: str = "start", css: str = "") -> str:
+    """Write a line of text at a place."""
+    styled = f' class="{css}"' if css else ""
+    return f'<text{styled} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{xml(text)}</text>'
+
+
+def _plot(bins: Sequence[Bin], width: float) -> Iterator[str]:
+    low, high = min(bar.centre for bar in bins) - width / 2, max(bar.centre for bar in bins) + width / 2
+    most = max(bar.pairs for bar in bins)
+    across = Scale(low, high, LEFT, LEFT + PLOT_WIDTH, round_step(high - low))
+    step = max(1.0, round_step(most))
+    up = Scale(0, ceil(most / step) * step, TOP + PLOT_HEIGHT, TOP, step)
+    yield from y_axis(up)
+    yield from _bars(bins, across, up, width)
+    yield from x_axis(across)
+
+
+def _bars(bins: Iterable[Bin], across: Scale, up: Scale, width: float) -> Iterator[str]:
+    for bar in bins:
+        left, right = across.at(bar.centre - width / 2), across.at(bar.centre + width / 2)
+        hint = xml(f"{bar.centre - width / 2:.3g} to {bar.centre + width / 2:.3g}: {bar.kept} kept, {bar.not_kept} not")
+        kept, top = up.at(bar.kept), up.at(bar.pairs)
+        boxes = [box("kept", left, right, up.start, kept), box("not-kept", left, right, kept, top)]
+        yield f"<g><title>{hint}</title>{''.join(boxes)}</g>"
+
+
 def _legend(x: float, y: float, entries: Iterable[tuple[str, str, int]]) -> Iterator[str]:
     for css, name, count in entries:
         yield f'<rect class="{css}" x="{x}" y="{y - 10}" width="12" height="12" rx="2"/>'
         label = f"{name} {count:,}"
-        yield _text(x + 18, y + 1, label)
+        yield text(x + 18, y + 1, label)
         x += 40 + 7.2 * len(label)
-
-
-def _text(x: float, y: float, text: str, anchor: str = "start", css: str = "") -> str:
-    styled = f' class="{css}"' if css else ""
-    return f'<text{styled} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{xml(text)}</text>'

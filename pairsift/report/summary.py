@@ -4,10 +4,12 @@ import shlex
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from pairsift.config import RunConfig, RunRequest
 from pairsift.core.records import Reason
+from pairsift.report.drifting import WHOLE_RUN, summarise_drift
 from pairsift.report.escaping import clip, code_block, markdown
 from pairsift.report.meanings import MEANINGS
 
@@ -42,7 +44,7 @@ class RunFacts:
     """What a run came to; `pairs` has the counts of read, kept, dropped and quarantined, in this order.
 
     `recalled` of them had been measured before. `missing_days` are those of its days whose files have not all arrived.
-    `deployed`: Prefect can start it again.
+    `deployed`: Prefect can start it again. `drift` is as `summarise_drift` gives it.
     """
 
     run_id: str
@@ -58,6 +60,7 @@ class RunFacts:
     missing_days: Sequence[str] = ()
     deployed: bool = False
     recalled: int = 0
+    drift: Mapping[str, Any] = field(default_factory=lambda: summarise_drift(None, 0, []))
 
     @property
     def failed(self) -> list[PartitionFacts]:
@@ -87,6 +90,7 @@ def render_run(run: RunFacts, histogram: str) -> str:
         ),
         f"![Pairs by alignment, kept and not kept]({picture_address(histogram)})",
         *_reasons(run),
+        *_drift(run.drift),
         *_partitions_table(run.partitions),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -124,6 +128,10 @@ def _origin(run: RunFacts) -> Iterator[str]:
     yield f"- **Policy** {markdown(run.policy)}"
     if run.recalled:
         yield f"- **Measured before** {run.recalled:,} pairs ({share(run.recalled, run.pairs['read'])}): from the store"
+    if run.drift["window"] is not None:
+        moved = sum(each["partition"] is not None for each in run.drift["moved"])
+        compared = _partitions(run.drift["compared"])
+        yield f"- **Drift** in {moved:,} of {compared}, against reference window {run.drift['window']}"
     yield f"- **Results** {markdown(run.out)}/{markdown(run.dataset)}/manifest.json"
     yield f"- **Database** {markdown(run.database)}"
     yield f"- **Took** {run.seconds:,.1f} s, run {markdown(run.run_id)}"
@@ -134,6 +142,23 @@ def _reasons(run: RunFacts) -> Iterator[str]:
     if rows:
         yield "## Why pairs were not kept"
         yield _table(("reason", "pairs", "share", "what it means"), [tuple(row.values()) for row in rows])
+
+
+def _drift(drift: Mapping[str, Any]) -> Iterator[str]:
+    """Show where something moved, the run as a whole first; the whole comparison is in `status --json`."""
+    if not drift["moved"]:
+        return
+    moved = drift["moved"]
+    yield f"## Drift against reference window {drift['window']}"
+    yield _table(
+        ("partition", "level", "what moved (before → now)"),
+        [
+            (markdown(clip(each["partition"] or WHOLE_RUN, MOST_KEY)), each["level"], markdown(each["told"]))
+            for each in moved[:SHOWN_PARTITIONS]
+        ],
+    )
+    if len(moved) > SHOWN_PARTITIONS:
+        yield f"… and {len(moved) - SHOWN_PARTITIONS:,} more."
 
 
 def _partitions_table(partitions: Sequence[PartitionFacts]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from pairsift.adapters.checking import check
+from pairsift.adapters.chunks import ChunkData, ChunkFile, write_chunk
 from pairsift.adapters.store.protocol import record_chunk
 from pairsift.adapters.store.queries import status
 from pairsift.adapters.store.rows import ChunkRow, Claim
@@ -88,9 +89,28 @@ def test_rerun_failed_does_just_what_failed_once_it_is_repaired(
 def test_a_rerun_scores_only_the_chunks_that_the_failed_attempt_had_not_finished(
     source: Path, policy: Path, encoder_calls: EncoderCalls, monkeypatch: pytest.MonkeyPatch
 ):
+    def fail_on_last(storage: Path, fingerprint: str, data: ChunkData) -> ChunkFile:
+        if len(data.uids) == 1:
+            raise ValueError("the last chunk's disk is broken")
+        return write_chunk(storage, fingerprint, data)
+
+    monkeypatch.setattr("tasks.score.write_chunk", fail_on_last)
+    run(source, policy, partitions=("a",))
+    monkeypatch.setattr("tasks.score.write_chunk", write_chunk)
+    encoder_calls.pairs.clear()
+
+    summary = run(source, policy, rerun_failed=True)
+
+    assert summary["partitions"]["committed"] == 1
+    assert encoder_calls.pairs == [1]
+
+
+def test_a_chunk_whose_file_is_there_is_not_scored_again_though_the_ledger_lacks_it(
+    source: Path, policy: Path, encoder_calls: EncoderCalls, monkeypatch: pytest.MonkeyPatch
+):
     def fail_on_last(engine: Engine, claim: Claim, row: ChunkRow) -> None:
         if row.rows == 1:
-            raise ValueError("the last chunk's disk is broken")
+            raise ValueError("the database went away")
         record_chunk(engine, claim, row)
 
     monkeypatch.setattr("tasks.score.record_chunk", fail_on_last)
@@ -101,7 +121,7 @@ def test_a_rerun_scores_only_the_chunks_that_the_failed_attempt_had_not_finished
     summary = run(source, policy, rerun_failed=True)
 
     assert summary["partitions"]["committed"] == 1
-    assert encoder_calls.pairs == [1]
+    assert encoder_calls.pairs == []
 
 
 def test_rerun_failed_with_nothing_failed_does_nothing(source: Path, policy: Path, encoder_calls: EncoderCalls):

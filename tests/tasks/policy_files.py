@@ -33,6 +33,12 @@ def above_the_reference_median(folder: Path) -> Path:
     return path
 
 
+def best_half_of_the_run(folder: Path) -> Path:
+    """Write the same with a cut that all partitions of a run share."""
+    select = "{method: top_fraction, signal: pair.alignment, fraction: 0.5, pool: run}"
+    return _write(folder / "half.yaml", name="half", version=1, select=select)
+
+
 def _write(path: Path, name: str = "fixed-cut", **content: object) -> Path:
     path.write_text(POLICY.format(name=name, **content))
     return path

@@ -34,12 +34,12 @@ def order(tmp_path: Path) -> Preparation:
     pairs = [IngestedPair(n, str(n), str(n), place, digest, b"a scene") for n in range(3)]
     listed = write_pairs(tmp_path / "pairs.arrow", pairs).path
     fit = Fit(32, 32, "crop", "bicubic")
-    files = (tmp_path / "0.npy", tmp_path / "0.json")
+    files = (tmp_path / "0.pixels", tmp_path / "0.json")
     return Preparation(listed, 0, 3, frozenset({1}), PreprocessConfig(), Cleaner.DEFAULT, fit, *files)
 
 
 def test_another_process_writes_the_same_files(order: Preparation, tmp_path: Path):
-    apart = replace(order, pixels=tmp_path / "1.npy", measurements=tmp_path / "1.json")
+    apart = replace(order, pixels=tmp_path / "1.pixels", measurements=tmp_path / "1.json")
 
     counts = [prepare_apart(order, 0), prepare_apart(apart, 1)]
 

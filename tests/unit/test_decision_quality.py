@@ -4,14 +4,10 @@ import pytest
 from benchmarks.swapped_captions import (
     Draw,
     Outcome,
-    auc,
     draw_pairs,
-    false_share,
     good_kept,
-    interval,
     mean_auc,
     nearest_swap_auc,
-    resampled_weights,
 )
 
 POOL = np.arange(100, 150)
@@ -21,7 +17,7 @@ def outcome(swapped: list[bool], score: list[float], q: list[float] | None = Non
     """Pictures 0, 1, …; every swapped one has the caption of a picture that is not there."""
     pictures = np.arange(len(swapped))
     draw = Draw(pictures, pictures + 1000 * np.array(swapped))
-    return Outcome(draw, {"cosine": np.array(score)}, np.array(q or score))
+    return Outcome(draw, {"cosine": np.array(score)}, np.array(score), np.array(q or score))
 
 
 @pytest.mark.parametrize(("share", "moved"), [(0.1, 4), (0.3, 12), (0.6, 24), (0.01, 2)])
@@ -41,19 +37,6 @@ def test_a_draw_repeats_with_its_seed():
     np.testing.assert_array_equal(first.captions, again.captions)
 
 
-@pytest.mark.parametrize(
-    ("good", "bad", "expected"),
-    [
-        ([0.9, 0.8], [0.1, 0.2], 1.0),
-        ([0.1], [0.2, 0.3], 0.0),
-        ([0.5, 0.5], [0.5], 0.5),
-        ([0.9, 0.5, 0.1], [0.5, 0.3], 3.5 / 6),
-    ],
-)
-def test_auc_counts_won_comparisons_and_ties_as_half(good: list[float], bad: list[float], expected: float):
-    assert auc(np.array(good), np.array(bad)) == pytest.approx(expected)
-
-
 def test_a_picture_of_weight_two_counts_as_two():
     drawn = outcome([False, False, True], [0.9, 0.2, 0.4])
 
@@ -69,26 +52,10 @@ def test_mean_auc_passes_over_a_draw_that_a_weighting_leaves_one_sided():
     assert mean_auc([first, second], "cosine", np.array([[1, 1, 0]])) == pytest.approx([1.0])
 
 
-def test_resampling_draws_as_many_pictures_as_there_are():
-    weights = resampled_weights(np.random.default_rng(0), 30, 200)
+def test_unswapped_pairs_exactly_at_alpha_are_kept():
+    drawn = outcome([False, False, True, True], [0, 0, 0, 0], q=[0.05, 0.2, 0.05, 0.06])
 
-    assert weights.shape == (200, 30)
-    assert (weights.sum(axis=1) == 30).all()
-
-
-def test_the_interval_leaves_a_fortieth_out_on_each_side():
-    assert interval(np.arange(1001) / 1000) == pytest.approx((0.025, 0.975))
-
-
-def test_pairs_exactly_at_alpha_are_kept():
-    drawn = outcome([False, False, True, True], [0, 0, 0, 0], q=[0.01, 0.2, 0.05, 0.06])
-
-    assert false_share(drawn, 0.05) == pytest.approx(1 / 2)
     assert good_kept(drawn, 0.05) == pytest.approx(1 / 2)
-
-
-def test_nothing_kept_is_no_false_discovery():
-    assert false_share(outcome([False, True], [0, 0], q=[0.5, 0.6]), 0.05) == 0
 
 
 def test_wrong_captions_near_the_right_one_are_harder_to_tell():

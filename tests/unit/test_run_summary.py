@@ -103,6 +103,23 @@ def test_the_reasons_stand_by_frequency_with_share_and_meaning():
     assert [row["pairs"] for row in reason_rows(RUN)] == [400, 80, 20]
 
 
+def test_drift_has_a_line_and_where_something_moved_a_table():
+    moved = {"partition": "a|b", "level": "warn", "told": "image.brightness PSI 0.41, KS 0.35 (0.506 → 0.157)"}
+    compared = {"window": 4, "compared": 2, "moved": []}
+
+    still = render_run(replace(RUN, drift=compared), "<svg/>")
+    told = render_run(replace(RUN, drift={**compared, "moved": [{**moved, "partition": None}, moved]}), "<svg/>")
+
+    assert "- **Drift** in 0 of 2 partitions, against reference window 4\n" in still
+    assert "## Drift" not in still
+    assert "- **Drift** in 1 of 2 partitions, against reference window 4\n" in told
+    assert [row[:2] for row in table_of(told, "## Drift against reference window 4")] == [
+        ["the run as a whole", "warn"],
+        [r"a\|b", "warn"],
+    ]
+    assert "Drift" not in render_run(RUN, "<svg/>")
+
+
 def test_the_histogram_is_in_the_text_itself():
     assert "](data:image/svg+xml;base64,PHN2Zy8+)" in render_run(RUN, "<svg/>")
 

@@ -71,6 +71,11 @@ def read_partition(spec: PartitionSpec) -> Iterator[ReadPair | Damage]:
     return READERS[spec.format](spec)
 
 
+def pairs_of(spec: PartitionSpec) -> Iterator[ReadPair]:
+    """Read the pairs of one partition, whatever else of it is damaged."""
+    return (found for found in read_partition(spec) if not isinstance(found, Damage))
+
+
 def open_source(uri: str, format: SourceFormat = "auto", days: Sequence[date] = ()) -> Source:  # noqa: A002 - the word of the command line and the docs
     """Find a source's files and its format; SourceError says what is wrong, where, and what to do.
 

@@ -1,15 +1,19 @@
-"""The bulk path of wide rows: the driver's own, SQLite tuples or PostgreSQL binary COPY; streaming, in one place."""
+"""The bulk path of wide rows, in and out: the driver's own, SQLite tuples or PostgreSQL's binary form; in one place."""
 
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from operator import ne
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import JSON, BigInteger, Connection, Double, Integer, Table, Text
+from sqlalchemy import JSON, BigInteger, Connection, Double, Integer, Select, Table, Text
 from sqlalchemy.types import TypeEngine
+
+BLOCK_ROWS = 1000
+Row = tuple[object, ...]
 
 PLAIN: frozenset[type] = frozenset({str, int, float, bytes, dict, type(None)})
 COPY_TYPES: tuple[tuple[type, str], ...] = (
@@ -36,6 +40,17 @@ def insert_rows(
     return _copy_postgresql(cast("psycopg.Connection[tuple[object, ...]]", driver), table, columns, checked)
 
 
+def fetch_rows(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
+    """Read all rows of a query at once, as the driver gives them: for some thousand rows, and not for times or JSON."""
+    options = {"literal_binds": True}
+    statement = str(query.compile(dialect=connection.dialect, compile_kwargs=options))
+    driver = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        return cast("sqlite3.Connection", driver).execute(statement).fetchall()
+    with cast("psycopg.Connection[tuple[Any, ...]]", driver).cursor(binary=True) as cursor:
+        return cursor.execute(statement.encode()).fetchall()
+
+
 def storable_text(value: str | bytes) -> str:
     r"""Make any text storable on both engines: bytes that are not UTF-8, lone surrogates and NUL become `\x00`-like."""
     decoded = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
@@ -44,30 +59,43 @@ def storable_text(value: str | bytes) -> str:
     return decoded.replace("\0", "\\x00") if "\0" in decoded else decoded
 
 
-def _storable_rows(table: Table, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> Iterator[list[object]]:
-    texts = [index for index, name in enumerate(columns) if isinstance(table.c[name].type, Text)]
-    for row in rows:
-        _refuse_unstorable(table, columns, row)
-        values = list(row)
-        for index in texts:
-            value = values[index]
-            if isinstance(value, str | bytes):
-                values[index] = storable_text(value)
-        yield values
+def _storable_rows(table: Table, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> Iterator[Row]:
+    """Check rows and make their texts storable, a block at a time: column by column is three times faster."""
+    remaining = iter(rows)
+    while block := list(islice(remaining, BLOCK_ROWS)):
+        by_column = list(zip(*block, strict=True))
+        for name, values in zip(columns, by_column, strict=True):
+            _refuse_unstorable(table, name, values)
+        texts = {n: by_column[n] for n, name in enumerate(columns) if isinstance(table.c[name].type, Text)}
+        changed = {n: list(map(_storable, values)) for n, values in texts.items() if not _are_plain(values)}
+        if changed:
+            block = list(zip(*(changed.get(n, values) for n, values in enumerate(by_column)), strict=True))
+        yield from block
 
 
-def _refuse_unstorable(table: Table, columns: Sequence[str], row: tuple[object, ...]) -> None:
-    strange = set(map(type, row)) - PLAIN
-    if strange and not all(issubclass(kind, str) for kind in strange):
-        raise TypeError(f"a row for {table.name} holds {strange}, expected plain Python values: {row!r:.300}")
-    if any(map(ne, row, row)):  # only NaN differs from itself
-        nan = [name for name, value in zip(columns, row, strict=True) if ne(value, value)]
-        raise ValueError(f"a row for {table.name} holds NaN in {', '.join(nan)}: {row!r:.300}")
+def _refuse_unstorable(table: Table, column: str, values: Sequence[object]) -> None:
+    kinds = set(map(type, values))
+    strange = {kind for kind in kinds - PLAIN if not issubclass(kind, str)}
+    if strange:
+        raise TypeError(f"rows for {table.name} hold {strange} in {column}, expected plain Python values")
+    if float in kinds and any(map(ne, values, values)):  # only NaN differs from itself
+        raise ValueError(f"rows for {table.name} hold NaN in {column}")
 
 
-def _insert_sqlite(
-    driver: sqlite3.Connection, table: Table, columns: Sequence[str], rows: Iterable[list[object]]
-) -> int:
+def _are_plain(texts: Sequence[object]) -> bool:
+    """Say whether all texts are ASCII without NUL, or absent; most columns are."""
+    if not set(map(type, texts)) <= {str, type(None)}:
+        return False
+    joined = "".join(filter(None, cast("Sequence[str | None]", texts)))
+    return joined.isascii() and "\0" not in joined
+
+
+def _storable(value: object) -> object:
+    """Make a text storable; as a plain `str`: SQLite's driver takes its time over a subclass such as an enum."""
+    return str(storable_text(value)) if isinstance(value, str | bytes) else value
+
+
+def _insert_sqlite(driver: sqlite3.Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
     documents = [index for index, name in enumerate(columns) if isinstance(table.c[name].type, JSON)]
     names = ", ".join(f'"{name}"' for name in columns)
     marks = ", ".join("?" for _ in columns)
@@ -76,15 +104,16 @@ def _insert_sqlite(
     return max(cursor.rowcount, 0)
 
 
-def _with_json(rows: Iterable[list[object]], documents: Sequence[int]) -> Iterator[list[object]]:
+def _with_json(rows: Iterable[Row], documents: Sequence[int]) -> Iterator[list[object]]:
     for row in rows:
+        values = list(row)
         for index in documents:
-            row[index] = None if row[index] is None else json.dumps(row[index])
-        yield row
+            values[index] = None if row[index] is None else json.dumps(row[index])
+        yield values
 
 
 def _copy_postgresql(
-    driver: "psycopg.Connection[tuple[object, ...]]", table: Table, columns: Sequence[str], rows: Iterable[list[object]]
+    driver: "psycopg.Connection[tuple[object, ...]]", table: Table, columns: Sequence[str], rows: Iterable[Row]
 ) -> int:
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, columns))

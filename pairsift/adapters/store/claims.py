@@ -30,6 +30,9 @@ from pairsift.adapters.store.rows import (
 from pairsift.adapters.store.tables import attempt, export, partition
 from pairsift.errors import Busy, Fenced
 
+OF_COMMIT = and_(attempt.c.id == export.c.attempt_id, attempt.c.decision_set_id == export.c.decision_set_id)
+"""Exports of the decisions that an attempt was committed with, not of later ones."""
+
 PartitionRecord = Row[tuple[object, ...]]
 AttemptRecord = Row[tuple[object, ...]]
 
@@ -56,6 +59,7 @@ def find_committed(
     of_out = (
         _select_exports()
         .join(partition, partition.c.committed_attempt_id == export.c.attempt_id)
+        .join(attempt, OF_COMMIT)
         .where(partition.c.dataset_id == dataset_id, export.c.out_uri == out_uri)
     )
     with engine.connect() as connection:
@@ -107,7 +111,8 @@ def _matching_commit(connection: Connection, record: PartitionRecord, request: A
     found = connection.execute(same).one_or_none()
     if found is None:
         return None
-    query = _select_exports().where(export.c.attempt_id == found.id, export.c.out_uri == request.out_uri)
+    query = _select_exports().join(attempt, OF_COMMIT)
+    query = query.where(export.c.attempt_id == found.id, export.c.out_uri == request.out_uri)
     files = _exports_by_attempt(connection, query).get(found.id, [])
     return Committed(record.id, found.id, found.number, tuple(found.chunks), _complete(files, request.formats))
 

@@ -8,14 +8,16 @@ from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, sel
 from sqlalchemy.exc import DBAPIError
 
 from pairsift.adapters.store.bulk import insert_rows, storable_text
+from pairsift.adapters.store.drift import append_statistics
 from pairsift.adapters.store.engine import now, writing
-from pairsift.adapters.store.registry import insert_missing
+from pairsift.adapters.store.registry import insert_if_missing, insert_missing
 from pairsift.adapters.store.rows import (
     AttemptKind,
     AttemptResult,
     ChunkRow,
     Claim,
     Counts,
+    DecidedRow,
     ExportRow,
     ModelRow,
     PartitionStatus,
@@ -27,6 +29,7 @@ from pairsift.adapters.store.tables import (
     attempt,
     attempt_model,
     chunk,
+    decided_attempt,
     decision,
     export,
     model,
@@ -92,8 +95,11 @@ def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
             return
         _append_rows(connection, claim, result)
         _check_conservation(connection, claim, result)
+        decided = DecidedRow(claim.attempt_id, result.decision_set_id, result.counts, result.mismatch)
+        enter_decided(connection, decided)
+        append_statistics(connection, claim.attempt_id, result.statistics)
         _append_models(connection, claim, result.models)
-        _replace_exports(connection, claim.attempt_id, result.out_uri, result.exports)
+        replace_exports(connection, claim.attempt_id, result.decision_set_id, result.out_uri, result.exports)
         _close_attempt(
             connection,
             claim,
@@ -105,11 +111,15 @@ def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
             n_kept=result.counts.kept,
             n_dropped=result.counts.dropped,
             n_quarantined=result.counts.quarantined,
-            mismatch=result.mismatch,
             damage=[storable_text(message) for message in result.damage],
         )
         _free_partition(
-            connection, claim, status=PartitionStatus.COMMITTED, committed_attempt_id=claim.attempt_id, error=None
+            connection,
+            claim,
+            status=PartitionStatus.COMMITTED,
+            committed_attempt_id=claim.attempt_id,
+            shown_decision_set_id=result.decision_set_id,
+            error=None,
         )
 
 
@@ -125,7 +135,9 @@ def commit_export(engine: Engine, claim: Claim, out_uri: str, files: Sequence[Ex
     with writing(engine) as connection:
         if _hold_or_done(connection, claim):
             return
-        _replace_exports(connection, claim.committed_attempt_id, out_uri, files)
+        own = select(attempt.c.decision_set_id).where(attempt.c.id == claim.committed_attempt_id)
+        decision_set_id = connection.execute(own).scalar_one()
+        replace_exports(connection, claim.committed_attempt_id, decision_set_id, out_uri, files)
         _close_attempt(connection, claim, PartitionStatus.COMMITTED)
         _free_partition(connection, claim, status=PartitionStatus.COMMITTED, error=None)
 
@@ -183,22 +195,42 @@ def _append_rows(connection: Connection, claim: Claim, result: AttemptResult) ->
     insert_rows(connection, pair, ("attempt_id", *PAIR_COLUMNS), pairs)
     scores = ((attempt_id, *row) for row in result.scores)
     insert_rows(connection, score, ("attempt_id", *SCORE_COLUMNS), scores)
-    ids = (attempt_id, result.decision_set_id)
-    decisions = ((*ids, *row) for row in _number_kept(result.decisions))
-    insert_rows(connection, decision, ("attempt_id", "decision_set_id", *DECISION_COLUMNS, "export_row"), decisions)
+    append_decisions(connection, attempt_id, result.decision_set_id, result.decisions)
 
 
-def _number_kept(decisions: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
-    """Add each kept pair's row in the export, which has the kept pairs in this order."""
+def append_decisions(
+    connection: Connection, attempt_id: int, decision_set_id: int, rows: Iterable[tuple[object, ...]]
+) -> None:
+    """Append an attempt's decisions under a decision set, in the order of DECISION_COLUMNS, ordinals rising from 0."""
+    columns = ("attempt_id", "decision_set_id", *DECISION_COLUMNS, "export_row")
+    insert_rows(connection, decision, columns, _number_kept((attempt_id, decision_set_id), rows))
+
+
+def enter_decided(connection: Connection, made: DecidedRow) -> bool:
+    """Enter that an attempt is decided under a decision set; False if it is already: the row is the lock."""
+    row = {
+        "attempt_id": made.attempt_id,
+        "decision_set_id": made.decision_set_id,
+        "n_kept": made.counts.kept,
+        "n_dropped": made.counts.dropped,
+        "n_quarantined": made.counts.quarantined,
+        "mismatch": made.mismatch,
+        "created_at": now(connection),
+    }
+    return insert_if_missing(connection, decided_attempt, row)
+
+
+def _number_kept(ids: tuple[int, int], decisions: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
+    """Add the ids, and each kept pair's row in the export, which has the kept pairs in this order."""
     kept = 0
     for expected, row in enumerate(decisions):
         if row[0] != expected:
             raise ConservationError(f"decision {row[0]} where that of pair {expected} was expected: a bug, report it")
         if row[VERDICT_AT] == Verdict.KEEP:
-            yield (*row, kept)
+            yield (*ids, *row, kept)
             kept += 1
         else:
-            yield (*row, None)
+            yield (*ids, *row, None)
 
 
 def _check_conservation(connection: Connection, claim: Claim, result: AttemptResult) -> None:
@@ -219,7 +251,7 @@ def _rows_of(connection: Connection, table: Table, attempt_id: int) -> tuple[int
     return count, last
 
 
-def verdict_counts(connection: Connection, attempt_id: int, decision_set_id: int) -> Counts:
+def verdict_counts(connection: Connection, attempt_id: int, decision_set_id: int | None) -> Counts:
     """Count an attempt's decisions by verdict."""
     query = (
         select(decision.c.verdict, func.count())
@@ -246,12 +278,17 @@ def _append_models(connection: Connection, claim: Claim, models: Sequence[ModelR
     connection.execute(insert(attempt_model), links)
 
 
-def _replace_exports(connection: Connection, attempt_id: int, out_uri: str, files: Sequence[ExportRow]) -> None:
-    connection.execute(delete(export).where(export.c.attempt_id == attempt_id, export.c.out_uri == out_uri))
+def replace_exports(
+    connection: Connection, attempt_id: int, decision_set_id: int, out_uri: str, files: Sequence[ExportRow]
+) -> None:
+    """Enter the files of an attempt's decisions at one output in place of those that were there."""
+    here = (export.c.attempt_id == attempt_id, export.c.decision_set_id == decision_set_id)
+    connection.execute(delete(export).where(*here, export.c.out_uri == out_uri))
     created_at = now(connection)
     rows = [
         {
             "attempt_id": attempt_id,
+            "decision_set_id": decision_set_id,
             "out_uri": out_uri,
             "name": file.name,
             "uri": file.uri,

@@ -7,11 +7,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Row,
     RowMapping,
     Select,
     Table,
     and_,
+    case,
     func,
     literal,
     or_,
@@ -29,7 +29,9 @@ from pairsift.adapters.store.tables import (
     calibration,
     chunk,
     dataset,
+    decided_attempt,
     decision,
+    decision_set,
     export,
     model,
     pair,
@@ -38,8 +40,15 @@ from pairsift.adapters.store.tables import (
     score,
 )
 from pairsift.adapters.store.views import partition_status, select_lineage
+from pairsift.core.calibration import calibration_of
 
 ROWS_AT_ONCE = 1000
+
+_SHOWN = and_(
+    partition.c.committed_attempt_id == export.c.attempt_id,
+    partition.c.shown_decision_set_id == export.c.decision_set_id,
+)
+"""Exports of the verdicts that a partition shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,11 @@ def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
             score.c.unmeasurable,
             score.c.extra,
             policy.c.text.label("policy_text"),
+            # The sets of older versions name a rule, and the attempt the calibration.
+            case(
+                (decision_set.c.id == attempt.c.decision_set_id, attempt.c.calibration_fingerprint),
+                else_=decision_set.c.calibration,
+            ).label("calibrated_by"),
             attempt.c.id.label("attempt_id"),
         )
         .where(or_(pair.c.key == key_or_uid, pair.c.uid == key_or_uid))
@@ -90,7 +104,7 @@ def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
 
 def _with_attempt(connection: Connection, row: RowMapping) -> dict[str, object]:
     story = dict(row)
-    attempt_id = story.pop("attempt_id")
+    attempt_id, calibrated_by = story.pop("attempt_id"), story.pop("calibrated_by")
     made = connection.execute(select(attempt).where(attempt.c.id == attempt_id)).mappings().one()
     models = (
         select(model.c.name, model.c.fingerprint, model.c.facts)
@@ -98,7 +112,7 @@ def _with_attempt(connection: Connection, row: RowMapping) -> dict[str, object]:
         .where(attempt_model.c.attempt_id == attempt_id)
         .order_by(model.c.name)
     )
-    reference = select(calibration).where(calibration.c.fingerprint == made["calibration_fingerprint"])
+    reference = select(calibration).where(calibration.c.fingerprint == calibration_of(str(calibrated_by)))
     calibrated = connection.execute(reference).mappings().one_or_none()
     return story | {
         "attempt_record": dict(made),
@@ -146,12 +160,8 @@ def stored_attempt(engine: Engine, attempt_id: int) -> StoredAttempt:
     return StoredAttempt(row.id, row.decision_set_id, tuple(row.chunks))
 
 
-def _said(row: Row[tuple[object, ...]]) -> Counts:
-    return Counts(row.n_read, row.n_kept, row.n_dropped, row.n_quarantined)
-
-
 def active_exports(engine: Engine, dataset_name: str, out_uri: str) -> list[ActiveExport]:
-    """List the files of a data set's committed attempts at one output, by partition and name, for the manifest."""
+    """List the files of the verdicts that a data set shows at one output, by partition and name, for the manifest."""
     query = (
         select(
             partition.c.key,
@@ -161,7 +171,7 @@ def active_exports(engine: Engine, dataset_name: str, out_uri: str) -> list[Acti
             export.c.sha256,
             export.c.size,
         )
-        .join(partition, partition.c.committed_attempt_id == export.c.attempt_id)
+        .join(partition, _SHOWN)
         .join(dataset, dataset.c.id == partition.c.dataset_id)
         .where(dataset.c.name == dataset_name, export.c.out_uri == out_uri)
         .order_by(partition.c.key, export.c.name)
@@ -171,7 +181,7 @@ def active_exports(engine: Engine, dataset_name: str, out_uri: str) -> list[Acti
 
 
 def export_places(engine: Engine) -> list[tuple[str, str]]:
-    """List every data set and output that committed attempts have files at: one manifest each."""
+    """List every data set and output that committed attempts have files at, active or not: one manifest each."""
     query = (
         select(dataset.c.name, export.c.out_uri)
         .join(partition, partition.c.dataset_id == dataset.c.id)
@@ -184,25 +194,29 @@ def export_places(engine: Engine) -> list[tuple[str, str]]:
 
 
 def conservation(engine: Engine) -> list[AttemptAccount]:
-    """Hold every committed attempt's counts against its rows, for `pairsift check`."""
+    """Hold every committed attempt's counts against its rows, under every decision set, for `pairsift check`."""
+    said = [func.coalesce(decided_attempt.c[f"n_{verdict}"], 0) for verdict in ("kept", "dropped", "quarantined")]
     query = (
-        select(attempt, dataset.c.name.label("dataset"), partition.c.key.label("partition"))
+        select(attempt.c.id, dataset.c.name, partition.c.key, attempt.c.number, decided_attempt.c.decision_set_id)
+        .add_columns(attempt.c.n_read, *said)
         .join(partition, partition.c.committed_attempt_id == attempt.c.id)
         .join(dataset, dataset.c.id == partition.c.dataset_id)
-        .order_by(dataset.c.name, partition.c.key)
+        .outerjoin(decided_attempt, decided_attempt.c.attempt_id == attempt.c.id)
+        .order_by(dataset.c.name, partition.c.key, decided_attempt.c.decision_set_id)
     )
     with engine.connect() as connection:
         return [
             AttemptAccount(
-                dataset=row.dataset,
-                partition=row.partition,
-                attempt=row.number,
-                said=_said(row),
-                found=verdict_counts(connection, row.id, row.decision_set_id),
-                pair_rows=_count(connection, pair, row.id),
-                score_rows=_count(connection, score, row.id),
+                dataset=dataset_name,
+                partition=key,
+                attempt=number,
+                decision_set_id=decision_set_id,
+                said=Counts(*counts),
+                found=verdict_counts(connection, attempt_id, decision_set_id),
+                pair_rows=_count(connection, pair, attempt_id),
+                score_rows=_count(connection, score, attempt_id),
             )
-            for row in connection.execute(query).all()
+            for attempt_id, dataset_name, key, number, decision_set_id, *counts in connection.execute(query).all()
         ]
 
 

@@ -4,12 +4,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
-from sqlalchemy import Connection, Engine, Row, Select, Table, func, select, update
+from sqlalchemy import Connection, Engine, Row, Select, Table, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.engine import now, writing
 from pairsift.adapters.store.rows import CalibrationRow, PartitionRow, PartitionStatus
-from pairsift.adapters.store.tables import calibration, dataset, dataset_calibration, decision_set, partition, policy
+from pairsift.adapters.store.tables import (
+    calibration,
+    dataset,
+    dataset_calibration,
+    decided_attempt,
+    decision_set,
+    partition,
+    policy,
+)
 from pairsift.core.records import PartitionSpec
 from pairsift.errors import ConfigError
 
@@ -94,18 +103,29 @@ def register_policy(engine: Engine, name: str, version: str, sha256: str, text: 
     ConfigError if this name and version, or this content, is known otherwise: decisions already made refer to it.
     """
     values = {"name": name, "version": version, "sha256": sha256, "text": text}
-    known = select(policy.c.id, policy.c.sha256).where(policy.c.name == name, policy.c.version == version)
     with writing(engine) as connection:
         insert_missing(connection, policy, [{**values, "created_at": now(connection)}])
-        row = connection.execute(known).one_or_none()
-    if row is None:
+        known = _known_policy(connection, name, version, sha256)
+    if known is None:
         raise ConfigError(f"policy {name} {version} has the content of a policy known under another name or version")
-    if row.sha256 != sha256:
+    return known
+
+
+def known_policy(engine: Engine, name: str, version: str, sha256: str) -> int | None:
+    """Give a policy's id, None if it is not known yet; ConfigError as `register_policy`. Nothing is written."""
+    with engine.connect() as connection:
+        return _known_policy(connection, name, version, sha256)
+
+
+def _known_policy(connection: Connection, name: str, version: str, sha256: str) -> int | None:
+    same_name = select(policy.c.id, policy.c.sha256).where(policy.c.name == name, policy.c.version == version)
+    row = connection.execute(same_name).one_or_none()
+    if row is not None and row.sha256 != sha256:
         raise ConfigError(
             f"policy {name} {version} is known with other content (sha256 {row.sha256[:12]}…, now {sha256[:12]}…): "
             "give the changed policy a new version"
         )
-    return int(row.id)
+    return None if row is None else int(row.id)
 
 
 def current_calibration(engine: Engine, dataset_id: int, score_fingerprint: str) -> str | None:
@@ -151,19 +171,45 @@ def _calibrations(connection: Connection, dataset_id: int, score_fingerprint: st
     return connection.scalars(query.filter_by(dataset_id=dataset_id, score_fingerprint=score_fingerprint)).one()
 
 
-def open_decision_set(engine: Engine, dataset_id: int, policy_id: int, calibration: str) -> int:
-    """Get or create the decision set of a policy and a calibration over a data set; return its id."""
-    values = {"dataset_id": dataset_id, "policy_id": policy_id, "calibration": calibration}
+def open_decision_set(engine: Engine, dataset_id: int, policy_id: int, basis: str) -> int:
+    """Get or create the decision set of a policy and a basis (`decision_basis`) over a data set; return its id."""
+    values = {"dataset_id": dataset_id, "policy_id": policy_id, "calibration": basis}
     with writing(engine) as connection:
         insert_missing(connection, decision_set, [{**values, "created_at": now(connection)}])
         return int(connection.execute(select(decision_set.c.id).filter_by(**values)).scalar_one())
 
 
+def find_decision_set(engine: Engine, dataset_id: int, policy_id: int, basis: str) -> int | None:
+    """Give the id of the decision set of a policy and a basis over a data set; None if it is not opened yet."""
+    query = select(decision_set.c.id).filter_by(dataset_id=dataset_id, policy_id=policy_id, calibration=basis)
+    with engine.connect() as connection:
+        return connection.scalar(query)
+
+
 def activate_decision_set(engine: Engine, dataset_id: int, decision_set_id: int) -> None:
-    """Make a decision set the one that the data set's lineage shows."""
+    """Make a decision set the one that the data set's lineage shows, of every partition decided under it.
+
+    The others go on showing what they showed, and a partition that is committed later shows its own.
+    """
+    decided = exists().where(
+        decided_attempt.c.attempt_id == partition.c.committed_attempt_id,
+        decided_attempt.c.decision_set_id == decision_set_id,
+    )
+    other = partition.c.shown_decision_set_id.is_distinct_from(decision_set_id)
+    # In one order, as `register_partitions`: two that lock the same rows in two orders would deadlock.
+    locked = (
+        select(partition.c.id)
+        .where(partition.c.dataset_id == dataset_id, other, decided)
+        .order_by(partition.c.key)
+        .with_for_update(key_share=True, of=partition)
+    )
     with writing(engine) as connection:
         active = update(dataset).where(dataset.c.id == dataset_id).values(active_decision_set_id=decision_set_id)
         connection.execute(active)
+        for ids in in_batches(connection.scalars(locked).all()):
+            # Asked again under the lock: a run may have committed another attempt while it was waited for.
+            shown = update(partition).where(partition.c.id.in_(ids), decided)
+            connection.execute(shown.values(shown_decision_set_id=decision_set_id))
 
 
 @contextmanager
@@ -180,6 +226,15 @@ def dataset_lock(engine: Engine, dataset_id: int) -> Iterator[None]:
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     """Insert rows, leaving those whose primary or unique key is there as they are."""
     connection.execute(_dialect_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def insert_if_missing(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
+    """Insert a row unless its key is there; say whether it was inserted.
+
+    PostgreSQL waits for another transaction that is about to insert the same.
+    """
+    insert = _dialect_insert(connection, table).values(row).on_conflict_do_nothing()
+    return connection.execute(insert.returning(*table.primary_key)).one_or_none() is not None
 
 
 def _dialect_insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

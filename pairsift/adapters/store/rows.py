@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from pairsift.core.drift import Statistics
+
 LEASE_S = 90.0
 
 
@@ -160,6 +162,16 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class DecidedRow:
+    """What an attempt came to under a decision set; `mismatch` is {share, low, high, tested}, if it was estimated."""
+
+    attempt_id: int
+    decision_set_id: int
+    counts: Counts
+    mismatch: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptResult:
     """Everything a finished partition commits.
 
@@ -179,15 +191,17 @@ class AttemptResult:
     calibration_fingerprint: str | None = None
     mismatch: Mapping[str, float] | None = None
     damage: Sequence[str] = ()
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptAccount:
-    """What a committed attempt says it holds, beside what is found."""
+    """What a committed attempt says it holds, beside what is found; `decision_set_id` None if it was never decided."""
 
     dataset: str
     partition: str
     attempt: int
+    decision_set_id: int | None
     said: Counts
     found: Counts
     pair_rows: int

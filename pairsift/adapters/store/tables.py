@@ -77,6 +77,8 @@ partition = Table(
     Column("lease_until", UtcDateTime),
     # No foreign key, for the same reason as active_decision_set_id.
     Column("committed_attempt_id", Integer),
+    # Under which the committed attempt's verdicts are shown: its own, until another one is made active that has them.
+    Column("shown_decision_set_id", Integer),
     Column("error", Text),
     UniqueConstraint("dataset_id", "key"),
 )
@@ -99,7 +101,8 @@ decision_set = Table(
     Column("id", Integer, primary_key=True),
     Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
     Column("policy_id", ForeignKey("policy.id"), nullable=False),
-    # The fingerprint of the calibration, UNCALIBRATED without one; in older versions the rule of partitions' own.
+    # A `decision_basis`: the calibration's fingerprint, UNCALIBRATED without one, and the digest of a run's pools; in
+    # older versions the rule of partitions' own.
     Column("calibration", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     # Named as it was made: SQLite can rename the column, but the constraint only by copying the table.
@@ -172,10 +175,23 @@ attempt = Table(
     Column("n_dropped", Integer),
     Column("n_quarantined", Integer),
     Column("damage", JSON),
-    # {share, low, high, tested}: how many of its pairs are mismatched, by estimate; none without a calibration.
-    Column("mismatch", JSON(none_as_null=True)),
     Column("error", Text),
     UniqueConstraint("partition_id", "number"),
+)
+
+# What an attempt's pairs came to under a decision set: under its own when it was committed, later under others. The row
+# is there if and only if the decisions are, all of them.
+decided_attempt = Table(
+    "decided_attempt",
+    metadata,
+    Column("attempt_id", ForeignKey("attempt.id"), primary_key=True, autoincrement=False),
+    Column("decision_set_id", ForeignKey("decision_set.id"), primary_key=True, autoincrement=False),
+    Column("n_kept", Integer, nullable=False),
+    Column("n_dropped", Integer, nullable=False),
+    Column("n_quarantined", Integer, nullable=False),
+    # {share, low, high, tested}: how many of its pairs are mismatched, by estimate; none without a calibration.
+    Column("mismatch", JSON(none_as_null=True)),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 chunk = Table(
@@ -267,6 +283,7 @@ export = Table(
     "export",
     metadata,
     Column("attempt_id", ForeignKey("attempt.id"), primary_key=True),
+    Column("decision_set_id", ForeignKey("decision_set.id"), primary_key=True),
     Column("out_uri", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("uri", Text, nullable=False),
@@ -274,6 +291,46 @@ export = Table(
     Column("sha256", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("export_fingerprint", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# What drift is told by: `tested` pairs have a p-value, `above_half` of them one above one half; `signals` are sketches.
+statistics = Table(
+    "statistics",
+    metadata,
+    Column("attempt_id", ForeignKey("attempt.id"), primary_key=True, autoincrement=False),
+    Column("tested", Integer, nullable=False),
+    Column("above_half", Integer, nullable=False),
+    Column("signals", JSON, nullable=False),
+)
+
+reference_window = Table(
+    "reference_window",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("score_fingerprint", Text, nullable=False),
+    # From 1; the newest counts.
+    Column("number", Integer, nullable=False),
+    # NULL where its partitions were decided under several: there is no keep rate to compare with then.
+    Column("decision_set_id", ForeignKey("decision_set.id")),
+    Column("partitions", JSON, nullable=False),
+    Column("pairs", BigInteger, nullable=False),
+    Column("kept", BigInteger),
+    Column("tested", BigInteger, nullable=False),
+    Column("above_half", BigInteger, nullable=False),
+    Column("signals", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("dataset_id", "score_fingerprint", "number"),
+)
+
+drift = Table(
+    "drift",
+    metadata,
+    Column("attempt_id", ForeignKey("attempt.id"), primary_key=True, autoincrement=False),
+    Column("window_id", ForeignKey("reference_window.id"), primary_key=True, autoincrement=False),
+    Column("level", Text, nullable=False),
+    Column("result", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
 

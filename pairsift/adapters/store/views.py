@@ -8,7 +8,6 @@ from sqlalchemy import (
     and_,
     case,
     column,
-    exists,
     func,
     select,
     table,
@@ -19,8 +18,10 @@ from sqlalchemy import (
 from pairsift.adapters.store.tables import (
     attempt,
     dataset,
+    decided_attempt,
     decision,
     decision_set,
+    drift,
     export,
     pair,
     partition,
@@ -34,16 +35,21 @@ def select_lineage() -> Select[tuple[object, ...]]:
     """Select one row a pair of the committed attempts.
 
     The verdict is the active decision set's, or, where the partition is not yet decided under that one, the verdict
-    its attempt was committed and exported with: no pair is ever without one, and the exported files agree.
+    that was shown before: at first the one its attempt was committed with, so that no pair is ever without. A kept pair
+    has its place in an export if one was written of these very verdicts.
     """
     embeddings_uri = (
         select(export.c.uri)
-        .where(export.c.attempt_id == attempt.c.id, export.c.name == "embeddings")
+        .where(
+            export.c.attempt_id == attempt.c.id,
+            export.c.decision_set_id == decision.c.decision_set_id,
+            export.c.name == "embeddings",
+        )
         .order_by(export.c.created_at.desc(), export.c.out_uri)
         .limit(1)
         .scalar_subquery()
     )
-    exported = and_(decision.c.verdict == "keep", decision.c.decision_set_id == attempt.c.decision_set_id)
+    kept = decision.c.verdict == "keep"
     measured = attempt.alias("measured")
     measured_partition, measured_dataset = partition.alias("measured_partition"), dataset.alias("measured_dataset")
     return select(
@@ -61,8 +67,8 @@ def select_lineage() -> Select[tuple[object, ...]]:
         pair.c.caption,
         *(score.c[signal.column] for signal in SIGNALS),
         *_decision_columns(),
-        case((exported, embeddings_uri)).label("export_uri"),
-        case((exported, decision.c.export_row)).label("export_row"),
+        case((kept, embeddings_uri)).label("export_uri"),
+        case((and_(kept, embeddings_uri.is_not(None)), decision.c.export_row)).label("export_row"),
         attempt.c.score_fingerprint,
         attempt.c.flow_run_id,
         attempt.c.run_id,
@@ -71,7 +77,7 @@ def select_lineage() -> Select[tuple[object, ...]]:
         measured.c.number.label("measured_attempt"),
         case((measured.c.id == attempt.c.id, 0), else_=1).label("recalled"),
     ).select_from(
-        _decided_pairs(decision.c.decision_set_id == _shown_decision_set())
+        _decided_pairs(decision.c.decision_set_id == partition.c.shown_decision_set_id)
         .outerjoin(measured, measured.c.id == func.coalesce(score.c.measured_attempt_id, score.c.attempt_id))
         .outerjoin(measured_partition, measured_partition.c.id == measured.c.partition_id)
         .outerjoin(measured_dataset, measured_dataset.c.id == measured_partition.c.dataset_id)
@@ -108,16 +114,6 @@ def _decided_pairs(which: ColumnElement[bool]) -> FromClause:
     )
 
 
-def _shown_decision_set() -> ColumnElement[int]:
-    active = decision.alias("active_decision")
-    decided_under_active = exists().where(
-        active.c.attempt_id == attempt.c.id,
-        active.c.decision_set_id == dataset.c.active_decision_set_id,
-        active.c.ordinal == pair.c.ordinal,
-    )
-    return case((decided_under_active, dataset.c.active_decision_set_id), else_=attempt.c.decision_set_id)
-
-
 def _decision_columns() -> tuple[ColumnElement[object], ...]:
     return (
         decision.c.alignment_z.label("pair_alignment_z"),
@@ -134,9 +130,16 @@ def _decision_columns() -> tuple[ColumnElement[object], ...]:
 
 
 def _select_partitions() -> Select[tuple[object, ...]]:
-    """Select one row a partition: its state, its last attempt, and the counts of its committed attempt."""
+    """Select one row a partition: its state, its last attempt, and what its committed attempt shows, and its drift."""
     committed = attempt.alias("committed")
     last = attempt.alias("last")
+    newest_drift = (
+        select(drift.c.result)
+        .where(drift.c.attempt_id == committed.c.id)
+        .order_by(drift.c.window_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     return select(
         dataset.c.name.label("dataset"),
         partition.c.key.label("partition"),
@@ -146,9 +149,9 @@ def _select_partitions() -> Select[tuple[object, ...]]:
         last.c.number.label("attempt"),
         committed.c.number.label("committed_attempt"),
         committed.c.n_read.label("pairs_read"),
-        committed.c.n_kept.label("pairs_kept"),
-        committed.c.n_dropped.label("pairs_dropped"),
-        committed.c.n_quarantined.label("pairs_quarantined"),
+        decided_attempt.c.n_kept.label("pairs_kept"),
+        decided_attempt.c.n_dropped.label("pairs_dropped"),
+        decided_attempt.c.n_quarantined.label("pairs_quarantined"),
         committed.c.damage,
         last.c.started_at,
         last.c.ended_at,
@@ -160,9 +163,17 @@ def _select_partitions() -> Select[tuple[object, ...]]:
         last.c.flow_run_id,
         last.c.run_id,
         partition.c.error,
+        newest_drift.label("drift"),
     ).select_from(
         partition.join(dataset, dataset.c.id == partition.c.dataset_id)
         .outerjoin(committed, committed.c.id == partition.c.committed_attempt_id)
+        .outerjoin(
+            decided_attempt,
+            and_(
+                decided_attempt.c.attempt_id == committed.c.id,
+                decided_attempt.c.decision_set_id == partition.c.shown_decision_set_id,
+            ),
+        )
         .outerjoin(last, and_(last.c.partition_id == partition.c.id, last.c.number == partition.c.fence))
     )
 

@@ -13,6 +13,7 @@ from tests.command_line import Command
 
 COMMANDS = (
     ["run"], ["status"], ["explain"], ["check"], ["policies"], ["db", "upgrade"], ["doctor"], ["quantise"],
+    ["decide"], ["diff"], ["export"], ["calibrate"], ["evaluate"],
 )  # fmt: skip
 LOADED = """
 import sys
@@ -39,7 +40,9 @@ def test_the_help_of_every_command_shows_an_example(pairsift: Command, command: 
     assert f"pairsift {' '.join(command)}" in out.partition("Example")[2]
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["explain"]], ids=["pairsift", "run", "explain"])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["explain"], ["decide"]], ids=lambda names: " ".join(names) or "pairsift"
+)
 def test_help_loads_neither_torch_nor_prefect_nor_sqlalchemy(command: list[str]):
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *command, "--help"], capture_output=True, text=True, check=True, timeout=60

@@ -78,6 +78,7 @@ def run_summary(**values: object) -> dict[str, object]:
         "pairs": {"read": 0, "kept": 0, "dropped": 0, "quarantined": 0},
         "recalled": 0,
         "reasons": {},
+        "drift": {"window": 1, "compared": 0, "moved": []},
         "failed": [],
         "seconds": 1.0,
         "out": "/out",
@@ -96,13 +97,49 @@ def test_run_says_how_many_pairs_were_measured_before_where_there_are_some():
     assert "Recalled" not in drawn(render_run(run_summary(recalled=0)))
 
 
+LANGUAGE = {"name": "text.language", "before": "en", "now": "fr", "psi": 1.2, "ks": 0.6, "points": None}
+
+
+def test_status_names_what_drifted_below_the_partitions_of_its_data_set():
+    drifted = {"level": "fail", "moved": ["text.language"], "findings": [LANGUAGE]}
+    still = {"level": "none", "moved": [], "findings": [LANGUAGE]}
+    fields = ("status", "attempt", "pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined", "error")
+    rows = [
+        {"dataset": "cats", "partition": partition, "drift": drift, **dict.fromkeys(fields)}
+        for partition, drift in (("a", drifted), ("b", still), ("c", None))
+    ]
+
+    shown = drawn(render_status({"partitions": rows})).partition("Drift in cats")[2]
+
+    assert [line.strip().split(maxsplit=2) for line in shown.splitlines() if "PSI" in line] == [
+        ["a", "fail", "text.language PSI 1.20, KS 0.60 (en → fr)"]
+    ]
+    assert "Drift" not in drawn(render_status({"partitions": rows[1:]}))
+
+
+def test_run_names_what_drifted_and_nothing_where_nothing_did():
+    moved = [{"partition": None, "level": "warn", "told": "keep_rate -12.0 points (64.1 % → 52.1 %)"}]
+
+    shown = drawn(render_run(run_summary(drift={"window": 3, "compared": 2, "moved": moved})))
+
+    assert "Drift against reference window 3" in shown
+    assert "the run as a whole" in shown
+    assert "keep_rate -12.0 points" in shown
+    assert "Drift" not in drawn(render_run(run_summary()))
+
+
 def test_status_and_run_let_no_control_character_of_an_error_or_a_key_through():
     text = "\x1b]0;title\x07"
     counts = dict.fromkeys(("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined"), 0)
+    drift = {"level": "warn", "moved": ["text.language"], "findings": [{**LANGUAGE, "now": text}]}
     row = {"dataset": "cats", "partition": text, "status": "failed", "attempt": 1, "error": text, **counts}
-    summary = run_summary(failed=[{"partition": text, "error": text}], example=text)
+    summary = run_summary(
+        failed=[{"partition": text, "error": text}],
+        example=text,
+        drift={"window": 1, "compared": 1, "moved": [{"partition": text, "level": "warn", "told": text}]},
+    )
 
-    shown = drawn(render_status({"partitions": [row]})) + drawn(render_run(summary))
+    shown = drawn(render_status({"partitions": [row | {"drift": drift}]})) + drawn(render_run(summary))
 
     assert "\x1b" not in shown
     assert r"\u{1b}]0;title\u{7}" in shown

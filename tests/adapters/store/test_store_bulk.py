@@ -62,7 +62,7 @@ def test_a_value_that_one_engine_would_store_as_something_else_is_refused(engine
 
 
 def test_nan_is_refused_for_sqlite_would_make_it_null(engine: Engine):
-    with pytest.raises(ValueError, match="holds NaN in pair_alignment"):
+    with pytest.raises(ValueError, match="hold NaN in pair_alignment"):
         insert_score(engine, pair_alignment=math.nan)
 
 

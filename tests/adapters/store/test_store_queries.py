@@ -3,8 +3,9 @@
 from dataclasses import asdict, replace
 
 import pytest
-from sqlalchemy import Engine, Table, delete, select, text
+from sqlalchemy import Engine, Table, delete, select
 
+from pairsift.adapters.store.decisions import decide_attempt
 from pairsift.adapters.store.protocol import commit_attempt, fail_attempt
 from pairsift.adapters.store.queries import (
     active_exports,
@@ -16,11 +17,11 @@ from pairsift.adapters.store.queries import (
     stored_files,
 )
 from pairsift.adapters.store.registry import activate_decision_set
-from pairsift.adapters.store.rows import PartitionStatus
+from pairsift.adapters.store.rows import Counts, DecidedRow, PartitionStatus
 from pairsift.adapters.store.tables import attempt, decision, pair
 from pairsift.adapters.store.views import pair_decisions, pair_lineage, run_summary
 from pairsift.core.signals import SIGNALS
-from tests.adapters.store.lives import OUT, REQUEST, claim, live, prepare, result
+from tests.adapters.store.lives import OUT, REQUEST, claim, decision_rows, live, prepare, result
 
 
 @pytest.fixture
@@ -69,16 +70,16 @@ def test_kept_pairs_point_to_their_rows_of_the_embeddings(cats: Engine):
 
 def test_the_lineage_shows_the_verdicts_committed_until_the_active_set_has_its_own(engine: Engine):
     first = prepare(engine, policy="first")
-    commit_attempt(engine, claim(engine, first.partition_id), result(first.decision_set_id))
+    held = claim(engine, first.partition_id)
+    commit_attempt(engine, held, result(first.decision_set_id))
     second = prepare(engine, policy="second")
     policies = select(pair_lineage.c.policy).distinct()
     activate_decision_set(engine, first.dataset_id, second.decision_set_id)
     with engine.connect() as connection:
         before = connection.scalars(policies).all()
-    copied = select(decision.c.attempt_id, text(str(second.decision_set_id)), decision.c.ordinal, decision.c.verdict)
-    with engine.begin() as connection:
-        names = ["attempt_id", "decision_set_id", "ordinal", "verdict"]
-        connection.execute(decision.insert().from_select(names, copied))
+    again = DecidedRow(held.attempt_id, second.decision_set_id, Counts(6, 4, 1, 1))
+    decide_attempt(engine, again, decision_rows(dropped=2))
+    activate_decision_set(engine, first.dataset_id, second.decision_set_id)
 
     with engine.connect() as connection:
         after = connection.scalars(policies).all()

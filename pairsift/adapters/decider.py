@@ -1,0 +1,181 @@
+"""Decides one committed partition after the other by a plan; many of them in several processes, one a core."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import Engine
+
+from pairsift.adapters.calibrations import load_calibration
+from pairsift.adapters.results import count_verdicts, decision_rows
+from pairsift.adapters.store.decisions import CommittedPartition, decide_attempt
+from pairsift.adapters.store.engine import open_engine
+from pairsift.adapters.store.rows import DecidedRow
+from pairsift.adapters.stored import Decided, calibrated_anew, stored_decided, stored_table
+from pairsift.core.calibration import Calibrated, Calibration
+from pairsift.core.columns import Columns
+from pairsift.core.deciding import PairTable, PartitionDecision, decide_partition
+from pairsift.core.judgements import Judgements
+from pairsift.core.mismatch import BOOTSTRAP_SEED
+from pairsift.core.policy import Policy
+from pairsift.core.selection import Pools, calibration_pools
+from pairsift.core.signals import BASELINE_SIGNALS
+from pairsift.errors import ConfigError
+
+PAIRS_OF_A_PROCESS = 100_000
+"""To start a process takes a second, in which it would decide about so many pairs."""
+MOST_PROCESSES = 8
+"""SQLite has one writer at a time: more of them would only wait."""
+
+Task = tuple[CommittedPartition, Sequence[int]]
+"""A partition, and the decision sets that it is decided under."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecidingPlan:
+    """How partitions are decided: `calibrations` are those of the known decision sets, `decision_set_id` the new one.
+
+    `pools` are those of all partitions that are decided together.
+    Without `writes` nothing is stored; the decision set may then not be there yet (None).
+    """
+
+    storage: Path
+    policy: Policy
+    score_fingerprint: str
+    calibration: str | None
+    calibrations: Mapping[int, str]
+    pools: Pools
+    decision_set_id: int | None
+    writes: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What was said of a partition's pairs, and what is said now; `known` if that had been decided before."""
+
+    before: Judgements
+    after: Judgements
+    known: bool
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Decides partitions of one store by one plan."""
+
+    engine: Engine
+    plan: DecidingPlan
+
+    def decide(self, part: CommittedPartition, sets: Sequence[int]) -> Outcome:
+        """Decide a partition, unless it is decided by the plan already, and append the decisions if that is planned."""
+        shown = stored_decided(self.engine, part, part.shown_decision_set_id)
+        if self.plan.decision_set_id is not None and self.plan.decision_set_id in sets:
+            known = stored_decided(self.engine, part, self.plan.decision_set_id)
+            return Outcome(shown.judged, known.judged, known=True)
+        made = self._made(part, sets, shown)
+        if self.plan.decision_set_id is not None and self.plan.writes:
+            counts = count_verdicts(made.decisions.verdicts)
+            mismatch = None if made.mismatch is None else asdict(made.mismatch)
+            row = DecidedRow(part.attempt_id, self.plan.decision_set_id, counts, mismatch)
+            decide_attempt(self.engine, row, decision_rows(made.decisions))
+        return Outcome(shown.judged, Judgements(made.decisions.verdicts, made.decisions.reasons), known=False)
+
+    def _made(self, part: CommittedPartition, sets: Sequence[int], shown: Decided) -> PartitionDecision:
+        table = stored_table(self.engine, self.plan.storage, part, self.plan.policy)
+        require_measured(self.plan.policy, table, part.key)
+        calibrated = self._calibrated(part, table.columns, sets, shown)
+        generator = np.random.default_rng(BOOTSTRAP_SEED)
+        return decide_partition(table, self.plan.policy, calibrated, self._pools, generator)
+
+    @cached_property
+    def _pools(self) -> Pools:
+        """Give the values from beyond the partition that the policy's selection cuts by, if it does."""
+        requests, fingerprint = self.plan.policy.pools, self.plan.calibration
+        if fingerprint is None or not requests:
+            return self.plan.pools
+        return {**self.plan.pools, **calibration_pools(requests, self._loaded(fingerprint))}
+
+    def _calibrated(
+        self, part: CommittedPartition, columns: Columns, sets: Sequence[int], shown: Decided
+    ) -> Calibrated:
+        """Take z and p from a decision set of the same calibration, else compute them from the embeddings."""
+        if self.plan.calibration is None:
+            nothing = np.full(part.pairs, np.nan)
+            return Calibrated(nothing, nothing)
+        same = [each for each in sets if self.plan.calibrations.get(each) == self.plan.calibration]
+        if part.shown_decision_set_id in same:
+            return shown.calibrated
+        if same:
+            return stored_decided(self.engine, part, same[0]).calibrated
+        calibration = self._loaded(self.plan.calibration)
+        return calibrated_anew(self.engine, self.plan.storage, part, columns, calibration)
+
+    def _loaded(self, fingerprint: str) -> Calibration:
+        """Load the calibration when it is asked for first."""
+        if fingerprint not in self._calibrations:
+            loaded = load_calibration(self.plan.storage, fingerprint, self.plan.score_fingerprint)
+            self._calibrations[fingerprint] = loaded
+        return self._calibrations[fingerprint]
+
+    @cached_property
+    def _calibrations(self) -> dict[str, Calibration]:
+        return {}
+
+
+def decide_in_processes(decider: Decider, tasks: Sequence[Task], processes: int | None = None) -> Iterator[Outcome]:
+    """Decide partitions and give the outcomes in their order, in as many processes as there is work and cores for.
+
+    The first error ends it, when the partitions in hand are done.
+    """
+    pairs = sum(part.pairs for part, _ in tasks)
+    count = min(pairs // PAIRS_OF_A_PROCESS, len(os.sched_getaffinity(0)), MOST_PROCESSES)
+    count = count if processes is None else processes
+    if count < 2:
+        yield from (decider.decide(*task) for task in tasks)
+        return
+    url = decider.engine.url.render_as_string(hide_password=False)
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (url, decider.plan))
+    try:
+        yield from pool.map(_decide, tasks)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def require_measured(policy: Policy, table: PairTable, key: str) -> None:
+    """Refuse (ConfigError) a policy that goes by signals which the partition's encoder did not measure of any pair."""
+    for signal_name in sorted(policy.signals & frozenset(BASELINE_SIGNALS)):
+        absent = np.isnan(table.columns.numbers(signal_name)) & (table.columns.why_absent(signal_name) == 0)
+        if table.columns.count > 0 and bool(absent.all()):
+            raise ConfigError(
+                f"policy {policy.name!r} goes by {signal_name}, which was not measured in partition {key}: set "
+                "score.baseline to on and run the source again"
+            )
+
+
+_deciders: list[Decider] = []
+"""The one of this process, if it is one of a pool: what the pool's initialiser makes can only be handed on so."""
+
+
+def _begin(url: str, plan: DecidingPlan) -> None:
+    """Open the store in a process of the pool, which ends with the process that started it, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them, and one tells it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _deciders.append(Decider(open_engine(url), plan))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)  # at once: its transaction is rolled back
+
+
+def _decide(task: Task) -> Outcome:
+    return _deciders[-1].decide(*task)

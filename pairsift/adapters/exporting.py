@@ -1,0 +1,145 @@
+"""Writes the files of verdicts that stand in the store, from stored chunks: no model runs."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from pairsift.adapters.comparing import ACTIVE, Advance, choose_set, no_progress
+from pairsift.adapters.exports import WRITERS, ExportBatch, ExportRequest, out_folder, write_export
+from pairsift.adapters.manifests import rebuild_manifest
+from pairsift.adapters.pairlist import pairs_digest
+from pairsift.adapters.results import join_decisions, stored_decisions, stored_measured, stored_pair
+from pairsift.adapters.store.decisions import (
+    CommittedPartition,
+    DecisionSetRow,
+    attempt_models,
+    committed_partitions,
+    decision_sets,
+    enter_export,
+    find_dataset,
+    sets_deciding,
+)
+from pairsift.adapters.store.queries import attempt_rows
+from pairsift.adapters.store.rows import ExportRow
+from pairsift.config import ExportConfig
+from pairsift.core.conditions import nearest
+from pairsift.core.fingerprint import decision_fingerprint, export_fingerprint
+from pairsift.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class ExportAsked:
+    """What is to be written: of which decision set (by default what every partition shows), what besides, and where."""
+
+    dataset: str
+    decision_set: str = ACTIVE
+    formats: tuple[str, ...] = ()
+    out: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written; `left` partitions are not decided under the set, or were committed anew meanwhile."""
+
+    decision_set: str
+    out: str
+    manifest: str
+    partitions: int
+    files: int
+    kept: int
+    left: list[str]
+    seconds: float
+
+
+def export_decided(engine: Engine, storage: Path, asked: ExportAsked, advance: Advance = no_progress) -> Exported:
+    """Write the files of a decision set's verdicts, partition by partition; safe to repeat, and the same bytes again.
+
+    Sets have folders of their own, so that none overwrites another's. The manifest lists the files of what is shown.
+    """
+    started = time.monotonic()
+    dataset_id = find_dataset(engine, asked.dataset)
+    formats = _formats(asked.formats)
+    chosen = choose_set(decision_sets(engine, dataset_id), asked.decision_set)
+    out = str(out_folder(asked.out or str(storage / "exports")))
+    work = _Work(engine, storage, asked.dataset, chosen, out, formats)
+    parts = committed_partitions(engine, dataset_id)
+    written = {part.key: files for part, files in work.write_all(parts, advance)}
+    manifest = rebuild_manifest(engine, asked.dataset, out)
+    return Exported(
+        decision_set=str(chosen),
+        out=out,
+        manifest=str(manifest),
+        partitions=len(written),
+        files=sum(map(len, written.values())),
+        kept=sum(file.rows for files in written.values() for file in files if file.name == "embeddings"),
+        left=[part.key for part in parts if part.key not in written],
+        seconds=time.monotonic() - started,
+    )
+
+
+def stored_batches(
+    engine: Engine, storage: Path, attempt_id: int, decision_set_id: int, chunks: Sequence[str]
+) -> Iterator[ExportBatch]:
+    """Join a committed attempt's rows with its chunk files, one chunk in memory at a time."""
+    measured = stored_measured(storage, chunks, attempt_rows(engine, attempt_id, decision_set_id))
+    return join_decisions(measured, stored_decisions(attempt_rows(engine, attempt_id, decision_set_id)))
+
+
+def stored_digest(engine: Engine, attempt_id: int, decision_set_id: int) -> str:
+    """Digest the origins of a committed attempt's pairs."""
+    return pairs_digest(stored_pair(row) for row in attempt_rows(engine, attempt_id, decision_set_id))
+
+
+def _formats(besides: Sequence[str]) -> tuple[str, ...]:
+    """Name what is written: always what a run writes, and what is asked for besides."""
+    for name in besides:
+        if name not in WRITERS:
+            raise ConfigError(f"there is no export format {name!r}; {nearest(name, WRITERS)}")
+    return tuple(dict.fromkeys([*ExportConfig().formats, *besides]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One export of a decision set."""
+
+    engine: Engine
+    storage: Path
+    dataset: str
+    decision_set: DecisionSetRow
+    out: str
+    formats: tuple[str, ...]
+
+    def write_all(
+        self, parts: Sequence[CommittedPartition], advance: Advance
+    ) -> Iterator[tuple[CommittedPartition, list[ExportRow]]]:
+        """Write what is decided under the set, and enter it in the store."""
+        deciding = sets_deciding(self.engine, [part.attempt_id for part in parts])
+        for part in parts:
+            if self.decision_set.id in deciding[part.attempt_id]:
+                files = self._write(part)
+                if enter_export(self.engine, part, self.decision_set.id, self.out, files):
+                    yield part, files
+            advance()
+
+    def _write(self, part: CommittedPartition) -> list[ExportRow]:
+        shown = self.decision_set
+        decided = decision_fingerprint(part.score_fingerprint, shown.calibration, shown.policy_sha256)
+        digest = stored_digest(self.engine, part.attempt_id, shown.id)
+        request = ExportRequest(
+            out=self.out,
+            dataset=self.dataset,
+            partition=part.key,
+            fingerprint=export_fingerprint(decided, self.formats, digest),
+            formats=self.formats,
+            batches=lambda: stored_batches(self.engine, self.storage, part.attempt_id, shown.id, part.chunks),
+            models=attempt_models(self.engine, part.attempt_id),
+            policy=shown.policy,
+            policy_version=int(shown.version),
+        )
+        return [
+            ExportRow(file.name, file.uri, file.rows, file.sha256, file.size, request.fingerprint)
+            for file in write_export(request)
+        ]

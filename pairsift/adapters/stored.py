@@ -1,0 +1,142 @@
+"""A committed attempt's pairs as they are decided on, from the store's columns; their embeddings from chunk files."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine
+
+from pairsift.adapters.chunks import chunk_uri, read_chunk
+from pairsift.adapters.results import pair_name
+from pairsift.adapters.store.decisions import (
+    CommittedPartition,
+    decision_columns,
+    pair_columns,
+    score_columns,
+    source_columns,
+    unmeasurable_scores,
+)
+from pairsift.core.arrays import Floats
+from pairsift.core.calibration import Calibrated, Calibration, EmbeddedPairs, calibrate
+from pairsift.core.columns import Column, Columns, to_reason_codes
+from pairsift.core.deciding import PairTable, calibratable
+from pairsift.core.judgements import REASONS, VERDICTS, Judgements
+from pairsift.core.policy import Policy
+from pairsift.core.records import Reason
+from pairsift.core.signals import BY_NAME, SOURCE_PREFIX, source_column
+from pairsift.errors import ChunkDamagedError, ConservationError
+
+DECIDED = ("verdict", "reason", "alignment_z", "alignment_p")
+
+_VERDICT_CODES = {str(verdict): code for code, verdict in enumerate(VERDICTS)}
+_REASON_CODES = {None if reason is None else str(reason): code for code, reason in enumerate(REASONS)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decided:
+    """What was decided of an attempt's pairs under one decision set, and by which z and p."""
+
+    judged: Judgements
+    calibrated: Calibrated
+
+
+def stored_table(engine: Engine, storage: Path, part: CommittedPartition, policy: Policy) -> PairTable:
+    """Read what a policy goes by of an attempt's pairs, and nothing else of them; chunk files for embeddings alone."""
+    signals = sorted(name for name in policy.signals if source_column(name) is None)
+    words = [name for name in signals if BY_NAME[name].type == "str"]
+    numbers = [name for name in signals if name not in words]
+    values: dict[str, Column] = {**stored_numbers(engine, part, numbers), **_words(engine, part, words)}
+    if policy.source_columns:
+        values |= _of_source(engine, part, policy.source_columns)
+    reasons = to_reason_codes(part.pairs, _reasons(unmeasurable_scores(engine, part.attempt_id)))
+    columns = Columns(part.pairs, values, reasons)
+    if not policy.duplicates.looked_for:
+        return PairTable((), columns)
+    identity = pair_columns(engine, part.attempt_id, ["uid", "key", "image_sha256"])
+    uids, keys, pictures = _by_column(identity, part, 3)
+    names = [pair_name(part.key, key) for key in keys]
+    embeddings = None if policy.duplicates.semantic is None else stored_embeddings(engine, storage, part).image
+    return PairTable(uids, columns, names, pictures, embeddings)
+
+
+def stored_decided(engine: Engine, part: CommittedPartition, decision_set_id: int) -> Decided:
+    """Read the verdicts of an attempt's pairs under a decision set, and the z and p that they rest on."""
+    verdicts, reasons, z, p = _by_column(decision_columns(engine, part.attempt_id, decision_set_id, DECIDED), part, 4)
+    judged = Judgements(
+        np.array([_VERDICT_CODES[verdict] for verdict in verdicts], dtype=np.uint8),
+        np.array([_REASON_CODES[reason] for reason in reasons], dtype=np.uint8),
+    )
+    return Decided(judged, Calibrated(np.array(z, dtype=np.float64), np.array(p, dtype=np.float64)))
+
+
+def calibrated_anew(
+    engine: Engine, storage: Path, part: CommittedPartition, columns: Columns, calibration: Calibration
+) -> Calibrated:
+    """Compute z and p of an attempt's pairs from the embeddings in its chunk files, as a run would."""
+    embedded = stored_embeddings(engine, storage, part)
+    return calibrate(calibration, embedded, calibratable(columns, embedded))
+
+
+def stored_embeddings(engine: Engine, storage: Path, part: CommittedPartition) -> EmbeddedPairs:
+    """Read what z and p go by of an attempt's pairs; ChunkDamagedError where a chunk file is not as it was."""
+    uids, pictures = _by_column(pair_columns(engine, part.attempt_id, ["uid", "image_sha256"]), part, 2)
+    chunks = [read_chunk(storage / chunk_uri(fingerprint), signals=False) for fingerprint in part.chunks]
+    if [uid for chunk in chunks for uid in chunk.uids] != list(uids):
+        raise ChunkDamagedError(f"chunk files of partition {part.key} hold other pairs: run the source again")
+    nothing = [np.empty((0, 0), np.float16)]
+    return EmbeddedPairs(
+        uids,
+        [caption for chunk in chunks for caption in chunk.captions],
+        pictures,
+        np.concatenate([chunk.image_embedding for chunk in chunks] or nothing).astype(np.float32),
+        np.concatenate([chunk.text_embedding for chunk in chunks] or nothing).astype(np.float32),
+    )
+
+
+def _by_column(rows: Sequence[tuple[Any, ...]], part: CommittedPartition, count: int) -> list[tuple[Any, ...]]:
+    """Turn rows into columns; ConservationError where there is not one row a pair."""
+    _require_all(rows, part)
+    return list(zip(*rows, strict=True)) if rows else [()] * count
+
+
+def _require_all(rows: Sequence[tuple[Any, ...]], part: CommittedPartition) -> None:
+    if len(rows) != part.pairs:
+        raise ConservationError(
+            f"partition {part.key}: {len(rows)} rows where {part.pairs} pairs are committed: run `pairsift check`"
+        )
+
+
+def stored_numbers(engine: Engine, part: CommittedPartition, signals: Sequence[str]) -> dict[str, Floats]:
+    """Read signals that are numbers of an attempt's pairs: (n,) float64 by name, NaN where absent."""
+    rows = score_columns(engine, part.attempt_id, [BY_NAME[name].column for name in signals]) if signals else []
+    if signals:
+        _require_all(rows, part)
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(signals))  # at once, and None becomes NaN
+    return {name: np.ascontiguousarray(table[:, n]) for n, name in enumerate(signals)}
+
+
+def _words(engine: Engine, part: CommittedPartition, signals: Sequence[str]) -> dict[str, Column]:
+    rows = score_columns(engine, part.attempt_id, [BY_NAME[name].column for name in signals]) if signals else []
+    columns = _by_column(rows, part, len(signals)) if signals else []
+    return {name: np.array(column, dtype=np.object_) for name, column in zip(signals, columns, strict=True)}
+
+
+def _of_source(engine: Engine, part: CommittedPartition, names: Collection[str]) -> dict[str, Column]:
+    """Read columns of the source: (n,) object by `source.NAME`, None where absent."""
+    values = {name: np.full(part.pairs, None, dtype=np.object_) for name in names}
+    for ordinal, text in source_columns(engine, part.attempt_id):
+        for name, value in json.loads(text).items():
+            if name in values:
+                values[name][ordinal] = value
+    return {f"{SOURCE_PREFIX}{name}": column for name, column in values.items()}
+
+
+def _reasons(rows: Sequence[tuple[int, str]]) -> list[tuple[int, dict[str, Reason]]]:
+    """Read why values are absent, by ordinal; the same words, of which there are few, are read once."""
+    said = {
+        text: {name: Reason(reason) for name, reason in json.loads(text).items()} for text in {text for _, text in rows}
+    }
+    return [(ordinal, said[text]) for ordinal, text in rows]
