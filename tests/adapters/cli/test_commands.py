@@ -194,7 +194,13 @@ def test_check_finds_nothing_wrong_with_a_curated_shard(pairsift: Command, curat
     found = json.loads(out)
     assert code == 0
     assert found["problems"] == []
-    assert found["checked"] == {"committed partitions": 1, "pairs": 9, "files": 6, "manifests": 1}
+    assert found["checked"] == {
+        "committed partitions": 1,
+        "decided partitions": 1,
+        "pairs": 9,
+        "files": 6,
+        "manifests": 1,
+    }
 
 
 def flip_a_byte(path: Path) -> None:
