@@ -194,13 +194,8 @@ def test_check_finds_nothing_wrong_with_a_curated_shard(pairsift: Command, curat
     found = json.loads(out)
     assert code == 0
     assert found["problems"] == []
-    assert found["checked"] == {
-        "committed partitions": 1,
-        "decided partitions": 1,
-        "pairs": 9,
-        "files": 6,
-        "manifests": 1,
-    }
+    counts = {"committed partitions": 1, "pairs": 9, "decided partitions": 1, "files": 6, "manifests": 1}
+    assert found["checked"] == counts
 
 
 def flip_a_byte(path: Path) -> None:
@@ -262,4 +257,4 @@ def test_check_finds_a_deleted_row(pairsift: Command, curated: Path, tables: tup
 
     (problem,) = json.loads(out)["problems"]
     assert code == 1
-    assert problem["where"] == "source/a"
+    assert problem["where"] == "source/a, decision set 1"
