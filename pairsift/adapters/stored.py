@@ -44,10 +44,7 @@ class Decided:
 
 
 def stored_table(engine: Engine, storage: Path, part: CommittedPartition, policy: Policy) -> PairTable:
-    """Read what a policy goes by of an attempt's pairs, and nothing else of them.
-
-    Only for semantic copies chunk files are read; ChunkDamagedError where one is not as it was.
-    """
+    """Read what a policy goes by of an attempt's pairs, and nothing else of them; chunk files for embeddings alone."""
     signals = sorted(name for name in policy.signals if source_column(name) is None)
     words = [name for name in signals if BY_NAME[name].type == "str"]
     numbers = [name for name in signals if name not in words]
@@ -58,11 +55,11 @@ def stored_table(engine: Engine, storage: Path, part: CommittedPartition, policy
     columns = Columns(part.pairs, values, reasons)
     if not policy.duplicates.looked_for:
         return PairTable((), columns)
-    rows = pair_columns(engine, part.attempt_id, ["uid", "key", "image_sha256"])
-    uids, keys, pictures = _by_column(rows, part, 3)
-    semantic = policy.duplicates.semantic is not None
-    embeddings = stored_embeddings(engine, storage, part).image if semantic else None
-    return PairTable(uids, columns, [pair_name(part.key, key) for key in keys], pictures, embeddings)
+    identity = pair_columns(engine, part.attempt_id, ["uid", "key", "image_sha256"])
+    uids, keys, pictures = _by_column(identity, part, 3)
+    names = [pair_name(part.key, key) for key in keys]
+    embeddings = None if policy.duplicates.semantic is None else stored_embeddings(engine, storage, part).image
+    return PairTable(uids, columns, names, pictures, embeddings)
 
 
 def stored_decided(engine: Engine, part: CommittedPartition, decision_set_id: int) -> Decided:

@@ -36,9 +36,6 @@ Given = TypeVar("Given")
 
 NO_POOLS: Pools = {}
 
-Alone = tuple[Judgements, Copies]
-"""What is judged without comparing scores, and which pair stays for which."""
-
 ROWS_AT_ONCE = 8192
 """Rows that are Python objects at the same time while decisions are iterated over."""
 
@@ -145,12 +142,20 @@ class PartitionDecision:
     mismatch: Mismatch | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Alone:
+    """What is said of pairs before scores are compared, and which pair stays for which."""
+
+    judgements: Judgements
+    copies: Copies
+
+
 def judge_alone(table: PairTable, policy: Policy) -> Judgements:
     """Judge what needs no comparison of scores: unreadable pairs, failed rules, copies; KEEP: it survives.
 
     ConfigError if the policy asks for a signal, or for something to find copies by, that the table has not got.
     """
-    return _judge_copies(table, policy)[0]
+    return _judge_copies(table, policy).judgements
 
 
 def decide(table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools = NO_POOLS) -> Decisions:
@@ -166,14 +171,14 @@ def decide_partition(
     table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools, generator: np.random.Generator
 ) -> PartitionDecision:
     """Decide as `decide`, and estimate how many of the survivors of rules and copies are mismatched."""
-    alone = _judge_copies(table, policy)
-    mismatch = estimate_mismatch(calibrated.p[alone[0].kept], generator)
-    return PartitionDecision(_select(alone, table, policy, calibrated, pools), mismatch)
+    judged = _judge_copies(table, policy)
+    mismatch = estimate_mismatch(calibrated.p[judged.judgements.kept], generator)
+    return PartitionDecision(_select(judged, table, policy, calibrated, pools), mismatch)
 
 
-def _select(alone: Alone, table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools) -> Decisions:
+def _select(alone: _Alone, table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools) -> Decisions:
     """Select among the pairs that are still kept."""
-    judged, copies = alone
+    judged, copies = alone.judgements, alone.copies
     survivors = judged.kept
     selection = select_pairs(policy.select, table.columns, survivors, calibrated, pools)
     judged = overrule(judged, survivors, selection.judged)
@@ -232,17 +237,17 @@ def _judge_unreadable(columns: Columns) -> Judgements:
     return Judgements(np.where(told > 0, QUARANTINE, KEEP).astype(np.uint8), told)
 
 
-def _judge_copies(table: PairTable, policy: Policy) -> Alone:
+def _judge_copies(table: PairTable, policy: Policy) -> _Alone:
     """Judge as `judge_alone`, and tell which pair stays for which."""
     judged = _judge_unreadable(table.columns)
     readable = judged.kept
     judged = overrule(judged, readable, first_failures(policy.rules, table.columns, readable).judged)
     if not policy.duplicates.looked_for:
-        return judged, no_copies(len(judged))
+        return _Alone(judged, no_copies(len(judged)))
     copies = find_copies(_compared(table, policy.duplicates, judged.verdicts == KEEP), policy.duplicates)
     fell = np.flatnonzero(copies.reasons)
     dropped = Judgements(np.full(len(fell), DROP, dtype=np.uint8), copies.reasons[fell])
-    return overrule(judged, fell, dropped), copies
+    return _Alone(overrule(judged, fell, dropped), copies)
 
 
 def _compared(table: PairTable, duplicates: Duplicates, candidates: Flags) -> Compared:

@@ -100,7 +100,8 @@ def draw_couples(rng: np.random.Generator, couples: int, share: float) -> Flags:
 
 def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
     """Decide pairs as a data set of their own, calibrated on its survivors: why each is not kept, None where it is."""
-    table = PairTable(pairs.embedded.uids, pairs.columns)
+    embedded = pairs.embedded
+    table = PairTable(embedded.uids, pairs.columns, pictures=embedded.pictures, embeddings=embedded.image)
     eligible = calibratable(pairs.columns, pairs.embedded)
     survivors = judge_alone(table, policy).kept
     calibration = None

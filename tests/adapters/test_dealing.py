@@ -102,10 +102,7 @@ def chunks(partition: list[int], chance: Random) -> Iterator[list[int]]:
 
 def curate(pairs: Pairs, dealt: Dealt, chance: Random, asked: Policy, folder: Path) -> Outcome:
     """Measure all partitions, make their calibration of the candidates that each leaves in a file, and decide."""
-    measured = [
-        measured_pairs(map(pairs.chunk, chunks(partition, chance)), str(number))
-        for number, partition in enumerate(dealt)
-    ]
+    measured = [measured_pairs(map(pairs.chunk, chunks(partition, chance)), "shard") for partition in dealt]
     for number, part in enumerate(measured):
         put_aside(part, asked, folder / f"{number}.parquet")
     candidates = join_pairs(read_reference(path) for path in sorted(folder.iterdir()))
