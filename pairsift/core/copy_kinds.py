@@ -1,6 +1,5 @@
 """The kinds of copies that a policy may look for, validated."""
 
-from enum import StrEnum
 from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -13,13 +12,6 @@ PERCEPTUAL_HASH = "image.phash"
 
 MOST_HAMMING_BITS = 16
 """Of 64 bits: unrelated pictures differ in about 32, and a search farther than this would compare most pairs."""
-
-
-class CopyScope(StrEnum):
-    """Among which pairs copies are looked for."""
-
-    PARTITION = "partition"
-    DATASET = "dataset"
 
 
 class Near(PolicyModel):
@@ -45,13 +37,12 @@ class Placeholders(PolicyModel):
 
 
 class Duplicates(PolicyModel):
-    """What counts as a copy, and among which pairs. `drop` and `keep` alone say what becomes of exact copies."""
+    """What counts as a copy within a partition. `drop` and `keep` alone say what becomes of exact copies."""
 
     exact: Literal["drop", "keep"] = Field(default="drop", description="What becomes of exact copies.")
     near: Near | None = Field(default=None, description="Drop near copies, by perceptual hash.")
     semantic: Semantic | None = Field(default=None, description="Drop semantic copies, by image embedding.")
     placeholders: Placeholders | None = Field(default=None, description="Drop pictures under many captions.")
-    scope: CopyScope = Field(default=CopyScope.PARTITION, description="Where copies are looked for.")
 
     @model_validator(mode="before")
     @classmethod
@@ -70,8 +61,6 @@ class Duplicates(PolicyModel):
     def _write_shortly(self, serialise: SerializerFunctionWrapHandler) -> Any:  # noqa: ANN401 - one word or a mapping
         """Write one word where it says all, so that policies written before the other kinds keep their fingerprint."""
         written = {key: value for key, value in serialise(self).items() if value is not None}
-        if self.scope is CopyScope.PARTITION:
-            del written["scope"]
         return self.exact if written.keys() == {"exact"} else written
 
     @property
@@ -89,4 +78,4 @@ def describe_duplicates(duplicates: Duplicates) -> str:
         kinds.append(f"semantic: image embeddings > {duplicates.semantic.cosine:g} [cosine]")
     if duplicates.placeholders is not None:
         kinds.append(f"placeholders: one picture under ≥ {duplicates.placeholders.captions} [captions]")
-    return f"{'; '.join(kinds)}; within the {duplicates.scope}"
+    return f"{'; '.join(kinds)}; within the partition"

@@ -223,7 +223,7 @@ def test_what_was_written_as_a_word_keeps_its_fingerprint():
         == "b24e82c60e3896a38741ca287687af08af3cfc0ad929e6ec480e39a614b952f4"
     )
     assert (
-        Policy.model_validate(POLICY | {"duplicates": {"exact": "keep", "scope": "partition"}}).sha256
+        Policy.model_validate(POLICY | {"duplicates": {"exact": "keep"}}).sha256
         == "b24e82c60e3896a38741ca287687af08af3cfc0ad929e6ec480e39a614b952f4"
     )
 
@@ -236,7 +236,6 @@ def test_what_was_written_as_a_word_keeps_its_fingerprint():
         {"near": {"hamming": 5}},
         {"semantic": {"cosine": 0.95}},
         {"placeholders": {"captions": 10}},
-        {"scope": "dataset"},
     ],
 )
 def test_every_kind_of_copy_changes_the_fingerprint_and_survives_being_stored(duplicates: object):
@@ -259,7 +258,6 @@ def test_every_kind_of_copy_changes_the_fingerprint_and_survives_being_stored(du
         ({"semantic": {"cosine": 1}}, "less than 1"),
         ({"semantic": {"cosine": 0}}, "greater than 0"),
         ({"placeholders": {"captions": 1}}, "greater than or equal to 2"),
-        ({"scope": "run"}, "'partition' or 'dataset'"),
         ({"exact": "keep", "near": {"hamming": 0}}, "exact copies are near and semantic copies too"),
         ({"exact": "keep", "semantic": {"cosine": 0.9}}, "exact copies are near and semantic copies too"),
     ],
