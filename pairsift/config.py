@@ -168,8 +168,9 @@ class RunConfig(Model):
     score: ScoreConfig = Field(default=ScoreConfig(), description="Models and devices.")
     policy: str = Field(
         default="default",
-        description="Name of a shipped policy (default, baseline), or path of a policy file where the run itself is "
-        "executed.",
+        description="Name of a shipped policy (default, baseline, cleanvision, clip-top-30, datacomp-basic, "
+        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, sieve-like), or path of a policy file where the run "
+        "itself is executed.",
     )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(

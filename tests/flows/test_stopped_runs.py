@@ -61,9 +61,9 @@ def test_a_stopped_run_ends_its_chunk_marks_its_attempt_and_says_so_in_one_line(
         "tasks.plan.register_partitions",
         pytest.param("tasks.attempt.begin_attempt", marks=pytest.mark.production),
         pytest.param("tasks.ingest.write_pairs", marks=pytest.mark.production),
-        pytest.param("tasks.threshold.decide", marks=pytest.mark.production),
+        pytest.param("tasks.threshold.decide_partition", marks=pytest.mark.production),
         pytest.param("tasks.export.commit_attempt", marks=pytest.mark.production),
-        pytest.param("tasks.finish.rebuild_manifest", marks=pytest.mark.production),
+        pytest.param("tasks.finish.rebuild_manifests", marks=pytest.mark.production),
     ],
 )
 def test_sigterm_at_any_stage_ends_in_one_line_and_the_same_command_goes_on(
@@ -97,6 +97,7 @@ def test_a_second_signal_changes_nothing(nursery: Nursery, command: tuple[str, .
     assert there.count(INTERRUPTED) == 1
 
 
+@pytest.mark.production
 def test_the_server_of_a_stopped_run_is_stopped_too(command: tuple[str, ...], tmp_path: Path):
     there = place(tmp_path)
 

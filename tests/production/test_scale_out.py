@@ -27,6 +27,7 @@ RUN_S = 400
 PATIENT = {"dispatch": {"work_pool": "pairsift", "tries": 5, "stuck_after_s": 120}}
 
 
+@pytest.mark.production
 def test_two_workers_do_as_one_process_and_a_lost_partition_is_started_again(
     workers: Workers, installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
