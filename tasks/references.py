@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pairsift.config import PartitionJob, RunRequest
 from pairsift.core.drift_policy import DriftPolicy
 from pairsift.core.policy import Policy
-from pairsift.core.selects import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ class RunPlan:
     @property
     def settles(self) -> bool:
         """Whether partitions cannot be decided for good before all of them are measured."""
-        return any(request.pool is Pool.RUN for request in Policy.model_validate_json(self.job.policy).pools)
+        return Policy.model_validate_json(self.job.policy).settles
 
     @property
     def partition_ids(self) -> tuple[int, ...]:

@@ -11,11 +11,11 @@ from pairsift.adapters.results import MeasuredPairs, PartitionFiles, count_verdi
 from pairsift.adapters.scratch import write_decided, write_statistics
 from pairsift.config import PartitionJob
 from pairsift.core.calibration import Calibration, calibrate
-from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition, judge_alone
+from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition, run_pools
 from pairsift.core.drift import take_statistics
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
-from pairsift.core.selection import calibration_pools, own_pools
+from pairsift.core.selection import calibration_pools
 from tasks.references import DecidedPartition, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage
@@ -47,8 +47,7 @@ def decide_measured(job: PartitionJob, measured: MeasuredPairs) -> PartitionDeci
     calibration = pinned_calibration(job)
     eligible = calibratable(measured.table.columns, measured.embedded)
     calibrated = calibrate(calibration, measured.embedded, eligible)
-    survivors = judge_alone(measured.table, policy).kept
-    pools = calibration_pools(policy.pools, calibration) | own_pools(policy.pools, measured.table.columns, survivors)
+    pools = {**calibration_pools(policy.pools, calibration), **run_pools(measured.table, policy)}
     generator = np.random.default_rng(BOOTSTRAP_SEED)
     return decide_partition(measured.table, policy, calibrated, pools, generator)
 

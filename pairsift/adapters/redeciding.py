@@ -30,11 +30,10 @@ from pairsift.adapters.store.registry import (
 from pairsift.adapters.stored import stored_table
 from pairsift.core.calibration import calibration_of, decision_basis
 from pairsift.core.conditions import nearest
-from pairsift.core.deciding import NO_POOLS, judge_alone
+from pairsift.core.deciding import NO_POOLS, run_pools
 from pairsift.core.differences import Difference, Kind, find_differences, join_differences
 from pairsift.core.policy import Policy
-from pairsift.core.selection import Pools, join_pools, own_pools, pools_digest
-from pairsift.core.selects import Pool
+from pairsift.core.selection import Pools, join_pools, pools_digest
 from pairsift.core.tally import Tally
 from pairsift.errors import ConfigError
 
@@ -123,14 +122,9 @@ class Standing:
 
 def _run_pools(engine: Engine, storage: Path, policy: Policy, parts: Sequence[CommittedPartition]) -> Pools:
     """Gather the pools of all partitions that are decided together, one of them in memory at a time."""
-    if all(request.pool is not Pool.RUN for request in policy.pools):
+    if not policy.settles:
         return NO_POOLS
-    return join_pools(_added_to_pools(engine, storage, policy, part) for part in parts)
-
-
-def _added_to_pools(engine: Engine, storage: Path, policy: Policy, part: CommittedPartition) -> Pools:
-    table = stored_table(engine, storage, part, policy)
-    return own_pools(policy.pools, table.columns, judge_alone(table, policy).kept)
+    return join_pools(run_pools(stored_table(engine, storage, part, policy), policy) for part in parts)
 
 
 def _plan(engine: Engine, storage: Path, again: Again, standing: Standing) -> DecidingPlan:

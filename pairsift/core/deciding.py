@@ -27,8 +27,8 @@ from pairsift.core.near_copies import parse_hashes
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.core.rules import explain_first_failure, first_failures
-from pairsift.core.selection import Pools, select_pairs
-from pairsift.core.selects import ALIGNMENT
+from pairsift.core.selection import Pools, pool_values, select_pairs
+from pairsift.core.selects import ALIGNMENT, Pool
 from pairsift.core.semantic_copies import Embeddings
 from pairsift.errors import ConfigError
 
@@ -156,6 +156,14 @@ def judge_alone(table: PairTable, policy: Policy) -> Judgements:
     ConfigError if the policy asks for a signal, or for something to find copies by, that the table has not got.
     """
     return _judge_copies(table, policy).judgements
+
+
+def run_pools(table: PairTable, policy: Policy) -> Pools:
+    """Give what a table adds to the pools of its run that a policy goes by; alone, it stands for the run."""
+    if not policy.settles:
+        return NO_POOLS
+    survivors = judge_alone(table, policy).kept
+    return {each: pool_values(table.columns, survivors, each) for each in policy.pools if each.pool is Pool.RUN}
 
 
 def decide(table: PairTable, policy: Policy, calibrated: Calibrated, pools: Pools = NO_POOLS) -> Decisions:

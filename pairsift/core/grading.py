@@ -12,15 +12,15 @@ import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.calibration import calibrate, draw_calibration
-from pairsift.core.deciding import PairTable, calibratable, decide, judge_alone
+from pairsift.core.deciding import PairTable, calibratable, decide, judge_alone, run_pools
 from pairsift.core.discrimination import false_share, interval, weighted_share
 from pairsift.core.examining import PlantedPairs, Sheet
 from pairsift.core.judgements import REASONS
 from pairsift.core.planting import Fault
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
-from pairsift.core.selection import calibration_pools, pool_values
-from pairsift.core.selects import Fdr, Pool
+from pairsift.core.selection import calibration_pools
+from pairsift.core.selects import Fdr
 
 TURNS = 10
 """In each turn a fault is planted in one of so many originals."""
@@ -107,8 +107,7 @@ def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
     calibration = None
     if policy.needs_calibration:
         calibration = draw_calibration(pairs.embedded, survivors[eligible[survivors]], score_fingerprint="exam")
-    run = {ask: pool_values(pairs.columns, survivors, ask) for ask in policy.pools if ask.pool is Pool.RUN}
-    pools = run | calibration_pools(policy.pools, calibration)
+    pools = {**run_pools(table, policy), **calibration_pools(policy.pools, calibration)}
     decided = decide(table, policy, calibrate(calibration, pairs.embedded, eligible), pools)
     return [REASONS[code] for code in decided.reasons.tolist()]
 

@@ -73,3 +73,8 @@ class Policy(PolicyModel):
         """Whether it goes by z, p or a calibration's pool, so that the data set must have a calibration."""
         of_calibration = any(request.pool is Pool.CALIBRATION for request in self.pools)
         return isinstance(self.select, Fdr) or of_calibration
+
+    @property
+    def settles(self) -> bool:
+        """Whether it goes by all partitions of a run, so that none is decided for good before all are measured."""
+        return any(request.pool is Pool.RUN for request in self.pools)

@@ -72,11 +72,6 @@ def calibration_pools(requests: Iterable[PoolRequest], calibration: Calibration 
     return {request: known[request.signal] for request in requests if request.pool is Pool.CALIBRATION and known}
 
 
-def own_pools(requests: Iterable[PoolRequest], columns: Columns, survivors: Integers) -> dict[PoolRequest, Floats]:
-    """Give what a table adds to those of some pools that are a run's; alone, it stands for the run."""
-    return {each: pool_values(columns, survivors, each) for each in requests if each.pool is Pool.RUN}
-
-
 def join_pools(parts: Iterable[Pools]) -> dict[PoolRequest, Floats]:
     """Put together what several tables add to the same pools."""
     several = list(parts)
