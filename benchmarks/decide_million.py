@@ -39,8 +39,9 @@ from pairsift.adapters.store.rows import AttemptKind, AttemptRequest, AttemptRes
 from pairsift.core.arrays import Flags
 from pairsift.core.calibration import Calibrated
 from pairsift.core.columns import to_columns
-from pairsift.core.deciding import PairTable, decide
+from pairsift.core.deciding import decide
 from pairsift.core.false_discovery import p_values
+from pairsift.core.judging import PairTable
 from pairsift.core.policy import Policy
 from pairsift.core.records import PartitionSpec, Reason, SignalValue
 from pairsift.core.signals import SIGNALS

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairsift.core.copy_kinds import Duplicates
-from pairsift.core.duplicates import Compared, Copies, find_copies
+from pairsift.core.duplicates import Compared, Copies, find_copies, no_copies, to_bytes
 from pairsift.core.judgements import REASONS
 from pairsift.core.near_copies import parse_hashes
 from pairsift.core.records import Reason
@@ -29,16 +29,17 @@ class Pair:
     settled: bool = False
 
 
-def compared(pairs: Sequence[Pair]) -> Compared:
+def compared(pairs: Sequence[Pair], earlier: Copies | None = None) -> Compared:
     hashes, hashed = parse_hashes([None if pair.phash is None else f"{pair.phash:016x}" for pair in pairs])
     radians = np.deg2rad([pair.degrees for pair in pairs])
     return Compared(
-        uids=[pair.uid for pair in pairs],
+        uids=to_bytes([pair.uid for pair in pairs]),
         candidates=np.array([pair.candidate for pair in pairs], dtype=np.bool_),
         partitions=np.array([pair.partition for pair in pairs], dtype=np.int64),
         ordinals=np.array([pair.ordinal for pair in pairs], dtype=np.int64),
         settled=np.array([pair.settled for pair in pairs], dtype=np.bool_),
-        pictures=[pair.picture for pair in pairs],
+        earlier=no_copies(len(pairs)) if earlier is None else earlier,
+        pictures=to_bytes([pair.picture for pair in pairs]),
         hashes=hashes,
         hashed=hashed,
         embeddings=np.stack([np.cos(radians), np.sin(radians)], axis=1),
