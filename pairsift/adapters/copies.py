@@ -46,8 +46,8 @@ class Known:
 class Member:
     """A partition whose pairs are compared with those of the others.
 
-    It is decided now unless `known` says what stands in it. `before` are decisions of an earlier attempt at it: who
-    stood then never falls. `embedded` unless another encoder made its embeddings.
+    It is decided now unless `known` says what stands in it. `before` are settled decisions of an earlier attempt at it:
+    who stood then does not fall if it is decided now. `embedded` unless another encoder made its embeddings.
     """
 
     part: CommittedPartition
@@ -82,7 +82,8 @@ class _Gathered:
 def find_dataset_copies(engine: Engine, storage: Path, policy: Policy, members: Sequence[Member]) -> DatasetCopies:
     """Find the copies among the pairs of all members, which are in the order of their keys."""
     uids = [stored_uids(engine, member.part) for member in members]
-    if policy.duplicates.exact_only and not policy.shares_pools:
+    replaced = any(member.before is not None for member in members)  # and keepers may be gone
+    if policy.duplicates.exact_only and not policy.shares_pools and not replaced:
         sharing = np.flatnonzero(_share_uids(uids)).tolist()  # the others do not matter to each other
         members, uids = [members[n] for n in sharing], [uids[n] for n in sharing]
     with _gather(engine, storage, policy, members, uids) as gathered:

@@ -48,7 +48,8 @@ ROUNDS = 3
 class Again:
     """What is to be decided again: partitions by key, all of them where none is named.
 
-    `anew` where no earlier settling is to count: who stays of copies is then told by content and keys alone.
+    `anew` where no earlier settling is to count: who stays of copies is then told by content and keys alone. Only what
+    has the score fingerprint `scored` is decided, by default that of the attempt begun last.
     """
 
     dataset: str
@@ -56,6 +57,7 @@ class Again:
     partitions: tuple[str, ...] = ()
     dry_run: bool = False
     anew: bool = False
+    scored: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _work(engine: Engine, storage: Path, again: Again, dataset_id: int) -> "_Wor
     after = last_settling(engine, dataset_id)  # before all that it may change
     committed = committed_partitions(engine, dataset_id)
     chosen = choose_partitions(committed, again.partitions)
-    scored = newest_scores(committed)
+    scored = again.scored or newest_scores(committed)
     todo = [part for part in chosen if part.score_fingerprint == scored]
     _require_scores(again.policy, chosen, todo)
     calibration = _calibration(engine, again, dataset_id, scored)

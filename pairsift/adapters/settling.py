@@ -88,20 +88,24 @@ def _holds(each: SettledAttempt, asked: ToSettle) -> bool:
 def _members(
     asked: ToSettle, settled: Mapping[int, SettledAttempt], known: Sequence[CommittedPartition]
 ) -> list[Member]:
-    """Say of every committed partition how its pairs are compared."""
+    """Say of every committed partition how its pairs are compared, in the order of keys: not a database's collation."""
     scored = asked.chosen[0].score_fingerprint
     now = {part.id for part in asked.chosen} - {part.id for part in known}
     members = []
-    for part in asked.parts:
-        embedded = part.score_fingerprint == scored
-        before = None
-        if part.id in settled:
-            of_attempt = replace(part, attempt_id=settled[part.id].attempt_id, pairs=settled[part.id].pairs)
-            before = Known(of_attempt, settled[part.id].decision_set_id, settled=True)
-        if part.id in now:
-            members.append(Member(part, None, None if asked.anew else before, embedded))
-        elif before is not None and _is_settled(part, settled):
-            members.append(Member(part, before, None, embedded))
-        else:
-            members.append(Member(part, Known(part, part.shown_decision_set_id, settled=False), None, embedded))
+    for part in sorted(asked.parts, key=lambda part: part.key):
+        last = _last(part, settled)
+        of_this = last is not None and last.part == part
+        before = None if of_this or (asked.anew and part.id in now) else last
+        shows = Known(part, part.shown_decision_set_id, settled=False)
+        stands = None if part.id in now else last if of_this else shows
+        members.append(Member(part, stands, before, embedded=part.score_fingerprint == scored))
     return members
+
+
+def _last(part: CommittedPartition, settled: Mapping[int, SettledAttempt]) -> Known | None:
+    """Give what was settled last of a partition, of its committed attempt or an earlier one."""
+    if part.id not in settled:
+        return None
+    each = settled[part.id]
+    of_attempt = replace(part, attempt_id=each.attempt_id, pairs=each.pairs)
+    return Known(of_attempt, each.decision_set_id, settled=True)

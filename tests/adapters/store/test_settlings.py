@@ -183,6 +183,15 @@ def test_a_pair_stands_again_when_its_keeper_is_gone(engine: Engine, tmp_path: P
     assert shown(engine) == {"a/0": STANDS, "b/0": STANDS}
 
 
+def test_an_exact_copy_stands_again_when_its_keeper_is_gone(engine: Engine, tmp_path: Path):
+    day(engine, tmp_path, {"b": [Pair("1")]})
+    day(engine, tmp_path, {"a": [Pair("1"), Pair("2")]})
+
+    day(engine, tmp_path, {"b": [Pair("3")]})
+
+    assert shown(engine) == {"a/0": STANDS, "a/1": STANDS, "b/0": STANDS}
+
+
 def test_what_an_older_policy_kept_of_other_partitions_stands_too(engine: Engine, tmp_path: Path):
     older = policy(name="older", duplicates={"scope": "partition"}, rules=[])
     day(engine, tmp_path, {"b": [Pair("1"), Pair("2", alignment=-1)], "c": [Pair("1")]}, older)
