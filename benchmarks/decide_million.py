@@ -19,11 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import numpy.typing as npt
 from numpy.random import Generator
 
+from benchmarks.peers.process_tree import sample
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.results import count_verdicts, decision_rows
 from pairsift.adapters.store.claims import begin_attempt
@@ -82,17 +84,14 @@ WHOLE_RANGES = {
 REQUEST = AttemptRequest(AttemptKind.CURATE, "", (), "", "score", "decision", "config", "cpu", "float32")
 
 COMMAND = """
-import os, resource, sys
+import resource, sys
 from pairsift.cli import main
-PROCESSES = len(os.sched_getaffinity(0))
 try:
     main()
 finally:
-    used, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    peak = used.ru_maxrss + PROCESSES * others.ru_maxrss  # each of the others has at most what the largest has
-    cpu = sum(each.ru_utime + each.ru_stime for each in (used, others))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     loaded = sorted({"torch", "prefect"} & set(sys.modules))
-    print(peak, cpu, loaded, file=sys.stderr)
+    print(sum(each.ru_utime + each.ru_stime for each in used), loaded, file=sys.stderr)
 """
 
 Figures = Mapping[str, object]
@@ -146,22 +145,27 @@ def measure(url: str, folder: Path, pairs: int, copies: float) -> Iterator[Figur
 
 
 def decide_in_a_process(url: str, folder: Path, arguments: list[str]) -> Figures:
-    """Run the command; seconds are from the start of its process to the end."""
+    """Run the command; seconds are from the start of its process to the end, `peak_mb` is of all its processes."""
     environment = {**os.environ, "PAIRSIFT_DATABASE_URL": url, "PAIRSIFT_STORAGE": str(folder)}
     command = [sys.executable, "-c", COMMAND, "decide", DATASET, *arguments, "--json"]
+    stop, peaks = Event(), [0.0]
+    sampler = Thread(target=sample, args=(stop, peaks))
+    sampler.start()
     started = time.perf_counter()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
+    stop.set()
+    sampler.join()
     if done.returncode != 0:
         raise SystemExit(done.stderr)
-    kilobytes, cpu, loaded = done.stderr.splitlines()[-1].split(maxsplit=2)
+    cpu, loaded = done.stderr.splitlines()[-1].split(maxsplit=1)
     told = json.loads(done.stdout)
     return {
         "what": " ".join(["decide", *arguments]),
         "seconds": seconds,
         "cpu_s": float(cpu),
         "pairs_s": told["pairs"]["read"] / seconds,
-        "peak_mb": int(kilobytes) / 1024,
+        "peak_mb": max(peaks),
         "loaded": loaded,
         "partitions": told["partitions"],
         "pairs": told["pairs"],
