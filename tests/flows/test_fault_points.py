@@ -24,7 +24,7 @@ POINTS = {
         "pairsift.adapters.exports.embeddings.write_rows", halve_and_kill, after=True
     ),
     "it is exported": Fault("tasks.export.commit_attempt"),
-    "the commit has written its pairs and scores": Fault("pairsift.adapters.store.protocol.insert_rows", call=3),
+    "the commit has written its pairs and scores": Fault("pairsift.adapters.store.protocol.append_decisions"),
     "the commit has written all its rows": Fault("pairsift.adapters.store.protocol._free_partition", after=True),
     "it is committed": Fault("tasks.export.commit_attempt", after=True),
     "all is done but the manifest": Fault("tasks.finish.rebuild_manifest"),
