@@ -250,6 +250,13 @@ def render_export(told: Mapping[str, Any]) -> list[RenderableType]:
     return [plain_line(line) for line in [*lines, f"Manifest  {told['manifest']}"]]
 
 
+def render_report(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say where the page is."""
+    pairs = told["pairs"]
+    lines = [f"{pairs['kept']:,} of {pairs['read']:,} pairs kept", f"Report    {told['report']}"]
+    return [plain_line(line) for line in lines]
+
+
 def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
     """Say what the data set is calibrated by now, and who goes by it."""
     lines = [

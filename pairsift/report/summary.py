@@ -202,7 +202,7 @@ def _next_steps(run: RunFacts) -> Iterator[str]:
             ]
         )
     yield "- where the database and the source are within reach, with the `--config` of before if there was one:"
-    yield code_block([rerun_command(run)])
+    yield code_block([f"{run_command(run.dataset, run.request)} --rerun-failed"])
 
 
 def _errors(failed: Sequence[PartitionFacts]) -> Iterator[str]:
@@ -212,18 +212,17 @@ def _errors(failed: Sequence[PartitionFacts]) -> Iterator[str]:
         yield f"- and {len(failed) - SHOWN_ERRORS:,} more, in the table of partitions"
 
 
-def rerun_command(run: RunFacts) -> str:
-    """Write the command that does again what failed; what only a config file can say is left to its reader."""
-    asked = run.request
+def run_command(dataset: str, asked: RunRequest) -> str:
+    """Write the command that runs what was asked for; what only a config file can say is left to its reader."""
     options = {
-        "--dataset": run.dataset,
+        "--dataset": dataset,
         "--day": asked.day,
         "--catch-up-days": asked.catch_up_days or None,
         "--policy": None if asked.config.policy == RunConfig().policy else asked.config.policy,
         "--out": asked.out,
     }
     given = [str(part) for option in options.items() if option[1] is not None for part in option]
-    return shlex.join(["pairsift", "run", asked.source, *given, "--rerun-failed"])
+    return shlex.join(["pairsift", "run", asked.source, *given])
 
 
 def _partitions(count: int) -> str:
