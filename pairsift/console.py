@@ -113,6 +113,7 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
     dataset = summary["dataset"]
     lines = [
         f"Results   {summary['out']}/{dataset}/manifest.json",
+        *([f"Report    {summary['report']}"] if summary["report"] else []),
         f"Database  {summary['database']}",
         f"Took      {summary['seconds']:.1f} s",
         "",

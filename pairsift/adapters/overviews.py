@@ -37,7 +37,7 @@ from pairsift.core.selects import ALIGNMENT, members_of
 from pairsift.core.signals import BY_NAME, NUMBERS
 from pairsift.core.surveying import ANY, BEST, JUST_KEPT, JUST_OUT, WORST, Place, Survey, SurveyedPartition
 from pairsift.core.thumbnails import make_thumbnail
-from pairsift.errors import ConfigError, SourceError
+from pairsift.errors import SourceChangedError, SourceError
 
 Z = "z of pair.alignment"
 TITLES = {
@@ -59,19 +59,16 @@ class Asked:
     run_id: str | None = None
 
 
-def survey(engine: Engine, asked: Asked, advance: Advance = no_progress) -> Overview:
+def survey(engine: Engine, asked: Asked, advance: Advance = no_progress) -> Overview | None:
     """Look through what stands committed, and read the pictures of some pairs again from the source.
 
-    ConfigError where there is no such data set, or nothing committed of it or by the run.
+    None where nothing is committed of the data set, or by the run; ConfigError where there is no such data set.
     """
     dataset_id = find_dataset(engine, asked.dataset)
     made_by = committed_by(engine, dataset_id)
     parts = [part for part in committed_partitions(engine, dataset_id) if _is_asked(asked, made_by[part.attempt_id])]
     if not parts:
-        by = "" if asked.run_id is None else f" by run {asked.run_id}"
-        raise ConfigError(
-            f"nothing of data set {asked.dataset!r} stands committed{by}: `pairsift status` shows what does"
-        )
+        return None
     shown = _shown_set(engine, dataset_id, parts)
     policy = Policy.model_validate_json(shown.policy_text)
     score = _score_of(policy)
@@ -232,7 +229,7 @@ def _picture(row: Mapping[str, Any]) -> bytes | str:
     pair = IngestedPair(0, row["uid"], row["key"], place, row["image_sha256"], None)
     try:
         made = make_thumbnail(read_image(pair), PreprocessConfig())
-    except (SourceError, OSError):
+    except (SourceChangedError, SourceError, OSError):
         return "not in the source any more"
     return str(made) if isinstance(made, Reason) else made
 

@@ -6,9 +6,10 @@ from pairsift.adapters.durable import FileFacts, write_durably
 from pairsift.adapters.sources.files import path_component
 
 
-def report_file(storage: Path, dataset: str) -> Path:
-    """Tell where the report of a data set lies unless another file is asked for."""
-    return storage / "reports" / f"{path_component(dataset)}.html"
+def report_file(storage: Path, dataset: str, run_id: str | None = None) -> Path:
+    """Tell where the report of a data set, or of one run of it, lies unless another file is asked for."""
+    folder, name = storage / "reports", path_component(dataset)
+    return folder / f"{name}.html" if run_id is None else folder / name / f"{path_component(run_id)}.html"
 
 
 def write_report(target: Path, page: str) -> FileFacts:

@@ -59,6 +59,9 @@ def report(
     engine = opened_store()
     with partitions_counted("looking", not as_json) as advance:
         overview = survey(engine, Asked(dataset, run), advance)
+    if overview is None:
+        by = "" if run is None else f" by run {run}"
+        raise UnusableInputError(f"nothing of data set {dataset!r} is committed{by}: `pairsift status` shows what is")
     target = (out or report_file(Settings().storage, dataset)).absolute()
     facts = write_report(target, render_page(overview))
     show(

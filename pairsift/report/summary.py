@@ -44,7 +44,7 @@ class RunFacts:
     """What a run came to; `pairs` has the counts of read, kept, dropped and quarantined, in this order.
 
     `recalled` of them had been measured before. `missing_days` are those of its days whose files have not all arrived.
-    `deployed`: Prefect can start it again. `drift` is as `summarise_drift` gives it.
+    `deployed`: Prefect can start it again. `report` is the page's file. `drift` is as `summarise_drift` gives it.
     """
 
     run_id: str
@@ -60,6 +60,7 @@ class RunFacts:
     missing_days: Sequence[str] = ()
     deployed: bool = False
     recalled: int = 0
+    report: str | None = None
     drift: Mapping[str, Any] = field(default_factory=lambda: summarise_drift(None, 0, []))
 
     @property
@@ -133,6 +134,8 @@ def _origin(run: RunFacts) -> Iterator[str]:
         compared = _partitions(run.drift["compared"])
         yield f"- **Drift** in {moved:,} of {compared}, against reference window {run.drift['window']}"
     yield f"- **Results** {markdown(run.out)}/{markdown(run.dataset)}/manifest.json"
+    if run.report:
+        yield f"- **Report** {markdown(run.report)}"
     yield f"- **Database** {markdown(run.database)}"
     yield f"- **Took** {run.seconds:,.1f} s, run {markdown(run.run_id)}"
 
