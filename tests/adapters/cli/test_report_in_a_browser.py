@@ -5,11 +5,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pairsift.report.page import render_page
 from tests.unit.test_report_page import HOSTILE, OVERVIEW
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 BROWSER = shutil.which("chromium")
 WANTED = bool(os.environ.get("PAIRSIFT_TEST_BROWSER"))
@@ -21,7 +25,7 @@ if BROWSER is None and not WANTED:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
+def browser() -> Iterator["Browser"]:
     with sync_api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         yield opened
@@ -29,7 +33,7 @@ def browser() -> Iterator["sync_api.Browser"]:
 
 
 @pytest.fixture
-def page(browser: "sync_api.Browser", tmp_path: Path) -> Iterator["sync_api.Page"]:
+def page(browser: "Browser", tmp_path: Path) -> Iterator["Page"]:
     """The report with a hostile pair, opened on a phone's width; no error may reach the console."""
     card = replace(OVERVIEW.galleries[0].cards[0], caption=HOSTILE, key=HOSTILE)
     file = tmp_path / "report.html"
@@ -44,7 +48,7 @@ def page(browser: "sync_api.Browser", tmp_path: Path) -> Iterator["sync_api.Page
     assert errors == []
 
 
-def test_the_slider_moves_the_cut_the_counts_and_the_bars(page: "sync_api.Page"):
+def test_the_slider_moves_the_cut_the_counts_and_the_bars(page: "Page"):
     slider = page.locator("#cut-slider")
     slider.focus()
 
@@ -58,16 +62,16 @@ def test_the_slider_moves_the_cut_the_counts_and_the_bars(page: "sync_api.Page")
     assert "keeps 8 of 8" in page.locator("#cut-told").inner_text()
 
 
-def test_hostile_text_is_shown_and_does_nothing(page: "sync_api.Page"):
+def test_hostile_text_is_shown_and_does_nothing(page: "Page"):
     assert 'alert("1")' in page.locator(".gallery p").inner_text()
     assert page.locator("img[src=x]").count() == 0
 
 
-def test_nothing_is_wider_than_a_phone(page: "sync_api.Page"):
+def test_nothing_is_wider_than_a_phone(page: "Page"):
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-def test_without_script_the_page_stands_and_has_no_dead_slider(browser: "sync_api.Browser", tmp_path: Path):
+def test_without_script_the_page_stands_and_has_no_dead_slider(browser: "Browser", tmp_path: Path):
     file = tmp_path / "report.html"
     file.write_text(render_page(OVERVIEW))
     context = browser.new_context(java_script_enabled=False)
