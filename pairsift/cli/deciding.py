@@ -125,7 +125,10 @@ def export(
 
 @app.command(epilog="**Example**\n\n`pairsift calibrate sample`")
 def calibrate(dataset: DataSet, as_json: Json = False) -> None:
-    """Make a new calibration of what stands committed. The next decide or run goes by it, for all partitions anew."""
+    """Make a new calibration, and a new reference window of drift, of what stands committed.
+
+    The next decide or run goes by it, for all partitions anew.
+    """
     from pairsift.adapters.calibrating import calibrate_anew
     from pairsift.console import render_calibrate, show
     from pairsift.progress import partitions_counted
