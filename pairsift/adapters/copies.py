@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from pairsift.adapters.durable import needing_room
 from pairsift.adapters.results import pair_name
-from pairsift.adapters.store.decisions import SELECTED_OUT, CommittedPartition
+from pairsift.adapters.store.decisions import CommittedPartition
 from pairsift.adapters.stored import (
     stored_copies,
     stored_decided,
@@ -24,13 +24,12 @@ from pairsift.adapters.stored import (
 )
 from pairsift.core.arrays import Flags, Integers
 from pairsift.core.duplicates import Bytes, Compared, Copies, beyond_partitions, find_copies, no_copies, to_bytes
-from pairsift.core.judgements import KEEP, Judgements, reason_code
+from pairsift.core.judgements import KEEP, SELECTED_OUT, Judgements, reason_code
 from pairsift.core.judging import NamedCopies, judge_by_rules
 from pairsift.core.policy import Policy
 from pairsift.core.semantic_copies import ALL_WITH_ALL, Embeddings
 
-SURVIVED = [0, *map(reason_code, SELECTED_OUT)]
-"""Reasons of those that passed rules and copies; 0 is that of the kept."""
+LEFT_OUT = [reason_code(reason) for reason in SELECTED_OUT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ def _fallen(copies: NamedCopies) -> NamedCopies:
 
 
 def _survived(judged: Judgements) -> Flags:
-    return np.asarray((judged.verdicts == KEEP) | np.isin(judged.reasons, SURVIVED[1:]), dtype=np.bool_)
+    return np.asarray((judged.verdicts == KEEP) | np.isin(judged.reasons, LEFT_OUT), dtype=np.bool_)
 
 
 def _stood_before(engine: Engine, member: Member, uids: Bytes) -> Flags:
