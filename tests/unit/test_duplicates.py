@@ -275,3 +275,22 @@ def test_a_group_keeps_exactly_one_and_settled_pairs_never_fall(pairs: list[Pair
     assert all(not fallen[keeper] for keeper in found.keepers[fallen])
     assert all(np.sum(~fallen[groups == group]) == 1 for group in set(groups.tolist()) - {-1})
     assert all(marked[place].candidate for place in np.flatnonzero(groups >= 0))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(alike_pairs(), st.integers(0, 16))
+def test_a_later_day_changes_nothing_of_an_earlier_one_and_falls_beside_what_stands(pairs: list[Pair], day: int):
+    duplicates = Duplicates.model_validate(EVERY_KIND | {"placeholders": None})
+    before = find_copies(compared(pairs[:day]), duplicates)
+    stood = [pair.candidate and not reason for pair, reason in zip(pairs, before.reasons.tolist(), strict=False)]
+    settled = [replace(pair, settled=stands) for pair, stands in zip(pairs, stood, strict=False)]
+    later = len(pairs) - len(settled)
+    earlier = Copies(
+        np.append(before.reasons, no_copies(later).reasons), np.append(before.groups, no_copies(later).groups)
+    )
+
+    found = find_copies(compared([*settled, *pairs[day:]], earlier), duplicates)
+
+    assert found.reasons[:day].tolist() == before.reasons.tolist()
+    assert found.keepers[:day].tolist() == before.keepers.tolist()
+    assert not found.reasons[found.keepers[found.reasons > 0]].any()
