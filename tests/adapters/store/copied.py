@@ -1,14 +1,15 @@
 """Data sets of small partitions whose pairs are copies of each other, committed as a run commits them, and settled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Table, func, select
 
 from pairsift.adapters.chunks import ChunkData, write_chunk
+from pairsift.adapters.redeciding import Again, Redecided, decide_again
 from pairsift.adapters.results import count_verdicts, decision_rows, pair_name
 from pairsift.adapters.store.claims import begin_attempt
 from pairsift.adapters.store.process import ProcessIdentity
@@ -31,6 +32,8 @@ from pairsift.core.records import PartitionSpec
 from pairsift.core.signals import SIGNALS
 from tests.adapters.store.lives import REQUEST
 
+EXACT, NEAR, SEMANTIC = (f"{kind}_duplicate" for kind in ("exact", "near", "semantic"))
+STANDS = ("keep", None, None, None)
 KEPT = {"method": "absolute", "signal": "pair.alignment", "ge": 0.0}
 BLURRED = {"signal": "image.sharpness", "lt": 20, "reason": "blurry"}
 
@@ -111,6 +114,7 @@ def result(storage: Path, key: str, pairs: Sequence[Pair], chosen: Policy, decis
 
 
 Told = tuple[str, str | None, str | None, str | None]
+Days = Mapping[str, Sequence[Pair]]
 
 
 def shown(engine: Engine, dataset: str = "mine") -> dict[str, Told]:
@@ -123,3 +127,33 @@ def shown(engine: Engine, dataset: str = "mine") -> dict[str, Told]:
             f"{partition}/{key}": (verdict, reason, group and group.rstrip("0"), keeper)
             for partition, key, verdict, reason, group, keeper in connection.execute(query)
         }
+
+
+def settle(
+    engine: Engine, storage: Path, *keys: str, chosen: Policy | None = None, dataset: str = "mine", anew: bool = False
+) -> Redecided:
+    return decide_again(engine, storage, Again(dataset, chosen or policy(), keys, anew=anew))
+
+
+def day(engine: Engine, storage: Path, partitions: Days, chosen: Policy | None = None, dataset: str = "mine") -> None:
+    """Commit partitions and settle them."""
+    for key, pairs in partitions.items():
+        commit(engine, storage, key, pairs, chosen or policy(), dataset=dataset)
+    settle(engine, storage, *partitions, chosen=chosen, dataset=dataset)
+
+
+def nearly(hamming: int) -> Policy:
+    return policy(duplicates={"near": {"hamming": hamming}})
+
+
+def keeper(group: str) -> tuple[str, None, str, None]:
+    return ("keep", None, group, None)
+
+
+def copy(reason: str, group: str, of: str) -> tuple[str, str, str, str]:
+    return ("drop", reason, group, of)
+
+
+def rows(engine: Engine, *tables: Table) -> list[int]:
+    with engine.connect() as connection:
+        return [connection.execute(select(func.count()).select_from(table)).scalar_one() for table in tables]
