@@ -356,6 +356,36 @@ def calibrate(dataset: DataSet, as_json: Json = False) -> None:
     show({"dataset": dataset, **asdict(made)}, as_json, render_calibrate)
 
 
+@app.command(
+    epilog="**Examples**\n\n"
+    "`pairsift target my-downstream-pictures --name downstream --encoder open_clip:ViT-B-32:openai`\n\n"
+    "`pairsift target imagenet-train.npy --name downstream --encoder open_clip:ViT-B-32:openai`"
+)
+def target(
+    source: Annotated[
+        str, typer.Argument(help="Pictures, as a folder or shards, or their embeddings: a .npy or .parquet file.")
+    ],
+    name: Annotated[str, typer.Option(help="What policies call it: the name of their key target.")],
+    encoder: Annotated[str | None, typer.Option(help="The encoder of the runs that it is for.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: encoder and preprocessing are taken.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a target set: pictures that data should be like, with which policies compare by `pair.norm_sim`."""
+    from pairsift.console import counting, render_target, show
+    from pairsift.core.policy import Target
+    from pairsift.targeting import make_target  # loads torch
+
+    try:
+        named = Target(name=name).name
+    except ValidationError as error:
+        raise ConfigError(explain_validation("the command", error)) from error
+    chosen = load_config(config) if config else RunConfig()
+    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    with counting("pictures encoded", None, shown=not as_json) as advance:
+        made = make_target(source, named, chosen.model_copy(update={"score": score}), advance)
+    show(asdict(made), as_json, render_target)
+
+
 @app.command(epilog="**Example**\n\n`pairsift quantise 'shards/*.tar' --encoder open_clip:ViT-B-32:laion2b_s34b_b79k`")
 def quantise(
     source: Annotated[str, typer.Argument(help="Pairs like those to be scored: shards or a folder, as for run.")],

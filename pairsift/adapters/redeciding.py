@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -27,13 +27,14 @@ from pairsift.adapters.store.registry import (
     open_decision_set,
     register_policy,
 )
-from pairsift.adapters.stored import stored_table
-from pairsift.core.calibration import calibration_of, decision_basis
+from pairsift.adapters.targets import find_target
+from pairsift.core.calibration import calibration_of
 from pairsift.core.conditions import nearest
 from pairsift.core.deciding import NO_POOLS, run_pools
 from pairsift.core.differences import Difference, Kind, find_differences, join_differences
 from pairsift.core.policy import Policy
-from pairsift.core.selection import Pools, join_pools, pools_digest
+from pairsift.core.relative import relative_identities
+from pairsift.core.selection import Pools, join_pools
 from pairsift.core.tally import Tally
 from pairsift.errors import ConfigError
 
@@ -80,8 +81,7 @@ def decide_again(engine: Engine, storage: Path, again: Again, advance: Advance =
     scored = newest_scores(committed)
     todo = [part for part in chosen if part.score_fingerprint == scored]
     _require_scores(again.policy, chosen, todo)
-    pools = _run_pools(engine, storage, again.policy, todo)
-    decider = Decider(engine, _plan(engine, storage, again, Standing(dataset_id, scored, pools)))
+    decider = Decider(engine, _plan(engine, storage, again, Standing(dataset_id, scored, todo)))
     tally, known = Tally(), Counter[bool]()
     differences = join_differences(_decide_all(decider, todo, tally, known, advance))
     if decider.plan.decision_set_id is not None and decider.plan.writes:
@@ -113,22 +113,31 @@ def choose_partitions(parts: Sequence[CommittedPartition], keys: Sequence[str]) 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Standing:
-    """What is decided about: the data set, how it was scored, and the values of the pool of all that is decided."""
+    """What is decided about: the data set, how it was scored, and its partitions."""
 
     dataset_id: int
     scored: str
-    pools: Pools
+    parts: Sequence[CommittedPartition]
 
 
-def _run_pools(engine: Engine, storage: Path, policy: Policy, parts: Sequence[CommittedPartition]) -> Pools:
+def _run_pools(decider: Decider, parts: Sequence[CommittedPartition]) -> Pools:
     """Gather the pools of all partitions that are decided together, one of them in memory at a time."""
+    policy = decider.plan.policy
     if not policy.settles:
         return NO_POOLS
-    return join_pools(run_pools(stored_table(engine, storage, part, policy), policy) for part in parts)
+    deciding = sets_deciding(decider.engine, [part.attempt_id for part in parts])
+    return join_pools(run_pools(decider.table(part, deciding[part.attempt_id]), policy) for part in parts)
 
 
 def _plan(engine: Engine, storage: Path, again: Again, standing: Standing) -> DecidingPlan:
-    """Find the decision set, making it known unless nothing is to be written."""
+    """Find what is decided by, and the decision set, making it known unless nothing is to be written."""
+    plan = _plan_alone(engine, storage, again, standing)
+    plan = replace(plan, pools=_run_pools(Decider(engine, plan), standing.parts))
+    return replace(plan, decision_set_id=_find_set(engine, again, standing.dataset_id, plan.basis))
+
+
+def _plan_alone(engine: Engine, storage: Path, again: Again, standing: Standing) -> DecidingPlan:
+    """Find calibration and target set, and what is decided already, as if each partition were decided alone."""
     policy, dataset_id, scored = again.policy, standing.dataset_id, standing.scored
     calibration = current_calibration(engine, dataset_id, scored) if policy.needs_calibration else None
     if policy.needs_calibration and calibration is None:
@@ -136,25 +145,31 @@ def _plan(engine: Engine, storage: Path, again: Again, standing: Standing) -> De
             f"policy {policy.name!r} goes by a calibration, and the data set has none: `pairsift calibrate "
             f"{again.dataset}` makes one"
         )
-    basis = decision_basis(calibration, pools_digest(standing.pools))
-    named = (policy.name, str(policy.version), policy.sha256)
-    policy_id = known_policy(engine, *named)
-    decision_set_id = None
-    if not again.dry_run:
-        policy_id = register_policy(engine, *named, policy.text)
-        decision_set_id = open_decision_set(engine, dataset_id, policy_id, basis)
-    elif policy_id is not None:
-        decision_set_id = find_decision_set(engine, dataset_id, policy_id, basis)
+    known = decision_sets(engine, dataset_id)
     return DecidingPlan(
         storage=storage,
         policy=policy,
         score_fingerprint=scored,
         calibration=calibration,
-        calibrations={each.id: calibration_of(each.calibration) for each in decision_sets(engine, dataset_id)},
-        pools=standing.pools,
-        decision_set_id=decision_set_id,
+        target=find_target(engine, policy, scored),
+        calibrations={each.id: calibration_of(each.calibration) for each in known},
+        relatives={
+            each.id: relative_identities(Policy.model_validate_json(each.policy_text), each.calibration)
+            for each in known
+        },
+        pools=NO_POOLS,
+        decision_set_id=None,
         writes=not again.dry_run,
     )
+
+
+def _find_set(engine: Engine, again: Again, dataset_id: int, basis: str) -> int | None:
+    named = (again.policy.name, str(again.policy.version), again.policy.sha256)
+    policy_id = known_policy(engine, *named)
+    if not again.dry_run:
+        policy_id = register_policy(engine, *named, again.policy.text)
+        return open_decision_set(engine, dataset_id, policy_id, basis)
+    return None if policy_id is None else find_decision_set(engine, dataset_id, policy_id, basis)
 
 
 def _require_scores(policy: Policy, chosen: Sequence[CommittedPartition], todo: Sequence[CommittedPartition]) -> None:

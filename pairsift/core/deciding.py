@@ -30,6 +30,7 @@ from pairsift.core.rules import explain_first_failure, first_failures
 from pairsift.core.selection import Pools, pool_values, select_pairs
 from pairsift.core.selects import ALIGNMENT, Pool
 from pairsift.core.semantic_copies import Embeddings
+from pairsift.core.signals import NEG_CLIP_LOSS, NORM_SIM
 from pairsift.errors import ConfigError
 
 Given = TypeVar("Given")
@@ -76,7 +77,7 @@ class Decision:
     z and p are there where the pair could be calibrated, q where `fdr` tested it, `rank` (1 is best, ties share
     the better one) where the selection ranked it. `multiplicity` is how often an export repeats a kept pair.
     `duplicate_group` is the uid that names its group of copies, of a pair that has any; `duplicate_of`, of one dropped
-    as a copy, the pair kept in its place, as PARTITION/KEY.
+    as a copy, the pair kept in its place, as PARTITION/KEY. The relative signals are there if the policy goes by them.
     """
 
     verdict: Verdict
@@ -88,13 +89,15 @@ class Decision:
     multiplicity: int = 1
     duplicate_group: str | None = None
     duplicate_of: str | None = None
+    neg_clip_loss: float | None = None
+    norm_sim: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decisions:
     """One decision for each of n pairs, in the table's order, as arrays of length n; iterating gives `Decision` rows.
 
-    Verdicts and reasons are codes of core/judgements.py; z, p and q are NaN and rank is 0 where a pair has none.
+    Verdicts and reasons are codes of core/judgements.py; numbers are NaN and rank is 0 where a pair has none.
     Groups and keepers of copies are words as in `Decision`, None where there is none.
     """
 
@@ -107,6 +110,8 @@ class Decisions:
     multiplicity: Integers
     duplicate_group: Words
     duplicate_of: Words
+    neg_clip_loss: Floats
+    norm_sim: Floats
 
     def __len__(self) -> int:
         return len(self.verdicts)
@@ -127,6 +132,7 @@ class Decisions:
                 block.multiplicity.tolist(),
                 block.duplicate_group.tolist(),
                 block.duplicate_of.tolist(),
+                *(_or_none(values, np.isnan(values)) for values in (block.neg_clip_loss, block.norm_sim)),
             )
 
     def take(self, pairs: slice | Integers) -> "Decisions":
@@ -196,7 +202,10 @@ def _select(alone: _Alone, table: PairTable, policy: Policy, calibrated: Calibra
     once = np.ones(count, dtype=np.int64)
     groups = _named(table.uids, copies.groups)
     keepers = _named(table.names or [None] * count, copies.keepers)
-    return Decisions(judged.verdicts, judged.reasons, calibrated.z, calibrated.p, q, rank, once, groups, keepers)
+    relative = (table.columns.signals.get(name, np.full(count, np.nan)) for name in (NEG_CLIP_LOSS, NORM_SIM))
+    return Decisions(
+        judged.verdicts, judged.reasons, calibrated.z, calibrated.p, q, rank, once, groups, keepers, *relative
+    )
 
 
 def to_decisions(rows: Sequence[Decision]) -> Decisions:
@@ -211,6 +220,8 @@ def to_decisions(rows: Sequence[Decision]) -> Decisions:
         multiplicity=np.array([row.multiplicity for row in rows], dtype=np.int64),
         duplicate_group=np.array([row.duplicate_group for row in rows], dtype=np.object_),
         duplicate_of=np.array([row.duplicate_of for row in rows], dtype=np.object_),
+        neg_clip_loss=np.array([row.neg_clip_loss for row in rows], dtype=np.float64),
+        norm_sim=np.array([row.norm_sim for row in rows], dtype=np.float64),
     )
 
 
@@ -226,8 +237,10 @@ def explain_rule(policy: Policy, values: Mapping[str, SignalValue], unmeasurable
 
     A pair that cannot be read is told as such: no rule is tried on it. `values` are signals and `source.NAME` columns.
     """
+    unknown = unmeasurable.get(ALIGNMENT, Reason.SIGNAL_UNMEASURABLE)
+    relative = {name: unknown for name in policy.relative if values.get(name) is None}
     asked = {condition.signal for rule in policy.rules for condition in (rule, *rule.unless)}
-    columns = to_columns(1, {signal: [values.get(signal)] for signal in asked}, [unmeasurable])
+    columns = to_columns(1, {signal: [values.get(signal)] for signal in asked}, [{**unmeasurable, **relative}])
     unreadable = REASONS[_judge_unreadable(columns).reasons[0]]
     if unreadable is not None:
         return f"cannot be read → {Verdict.QUARANTINE} ({unreadable})"
