@@ -169,8 +169,8 @@ class RunConfig(Model):
     policy: str = Field(
         default="default",
         description="Name of a shipped policy (default, baseline, cleanvision, clip-top-30, datacomp-basic, "
-        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, sieve-like), or path of a policy file where the run "
-        "itself is executed.",
+        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, negcliploss, negcliploss-and-normsim, sieve-like), or "
+        "path of a policy file where the run itself is executed.",
     )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(

@@ -23,7 +23,7 @@ def test_a_picture_is_as_near_as_the_norm_of_its_cosines_says(picture: list[floa
 @pytest.mark.parametrize("norm", ["inf", 2])
 def test_more_pictures_and_targets_than_a_block_holds_are_all_compared(norm: Norm):
     rng = np.random.default_rng(0)
-    targets = rng.normal(size=(BLOCK_TARGETS + 5, 4)).astype(np.float16) / 4
+    targets = (rng.normal(size=(BLOCK_TARGETS + 5, 4)) / 4).astype(np.float16)
     pictures = rng.normal(size=(BLOCK_PAIRS + 3, 4)) / 4
 
     made = norm_sim(pictures, target_set(targets), norm)
