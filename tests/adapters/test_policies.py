@@ -38,6 +38,8 @@ def test_the_shipped_policies_are_named_as_their_files():
         "default",
         "laion-2b",
         "laion-400m",
+        "negcliploss-and-normsim",
+        "negcliploss",
         "sieve-like",
     ]
     assert [load_policy(policy.name) for policy in policies] == policies
