@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_target_set")),
     )
-    op.create_index(op.f("ix_target_set_name_score_fingerprint"), "target_set", ["name", "score_fingerprint"])
+    op.create_index(op.f("ix_target_set_name_target_set_score_fingerprint"), "target_set", ["name", "score_fingerprint"])
 
 
 def downgrade() -> None:
