@@ -1,6 +1,6 @@
 """One decision for every pair of a table: unreadable, then rules, then copies, then the selection."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.calibration import Calibrated, EmbeddedPairs
-from pairsift.core.columns import Columns, Words, to_columns
+from pairsift.core.columns import Columns, Words
 from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Duplicates
 from pairsift.core.duplicates import Compared, Copies, find_copies, no_copies
 from pairsift.core.judgements import (
@@ -25,8 +25,8 @@ from pairsift.core.judgements import (
 from pairsift.core.mismatch import Mismatch, estimate_mismatch
 from pairsift.core.near_copies import parse_hashes
 from pairsift.core.policy import Policy
-from pairsift.core.records import Reason, SignalValue, Verdict
-from pairsift.core.rules import explain_first_failure, first_failures
+from pairsift.core.records import Reason, Verdict
+from pairsift.core.rules import first_failures
 from pairsift.core.selection import Pools, pool_values, select_pairs
 from pairsift.core.selects import ALIGNMENT, Pool
 from pairsift.core.semantic_copies import Embeddings
@@ -225,29 +225,7 @@ def to_decisions(rows: Sequence[Decision]) -> Decisions:
     )
 
 
-def calibratable(columns: Columns, pairs: EmbeddedPairs) -> Flags:
-    """Mark the pairs with both embeddings, of which the alignment is not known to be unmeasurable."""
-    present = np.isfinite(pairs.image).all(axis=1) & np.isfinite(pairs.text).all(axis=1)
-    known = columns.why_absent(ALIGNMENT) == 0
-    return np.asarray(present & known & (pairs.image.shape[1] > 0), dtype=np.bool_)
-
-
-def explain_rule(policy: Policy, values: Mapping[str, SignalValue], unmeasurable: Mapping[str, Reason]) -> str | None:
-    """Tell which rule a pair fails first, with threshold, unit and measured value; None if it passes them all.
-
-    A pair that cannot be read is told as such: no rule is tried on it. `values` are signals and `source.NAME` columns.
-    """
-    unknown = unmeasurable.get(ALIGNMENT, Reason.SIGNAL_UNMEASURABLE)
-    relative = {name: unknown for name in policy.relative if values.get(name) is None}
-    asked = {condition.signal for rule in policy.rules for condition in (rule, *rule.unless)}
-    columns = to_columns(1, {signal: [values.get(signal)] for signal in asked}, [{**unmeasurable, **relative}])
-    unreadable = REASONS[_judge_unreadable(columns).reasons[0]]
-    if unreadable is not None:
-        return f"cannot be read → {Verdict.QUARANTINE} ({unreadable})"
-    return explain_first_failure(policy.rules, columns, 0)
-
-
-def _judge_unreadable(columns: Columns) -> Judgements:
+def judge_unreadable(columns: Columns) -> Judgements:
     """Quarantine the pairs of which a signal is unmeasurable since image or caption cannot be read."""
     place = np.full(len(REASONS), len(UNREADABLE), dtype=np.uint8)
     place[[reason_code(reason) for reason in UNREADABLE]] = np.arange(len(UNREADABLE))
@@ -258,9 +236,16 @@ def _judge_unreadable(columns: Columns) -> Judgements:
     return Judgements(np.where(told > 0, QUARANTINE, KEEP).astype(np.uint8), told)
 
 
+def calibratable(columns: Columns, pairs: EmbeddedPairs) -> Flags:
+    """Mark the pairs with both embeddings, of which the alignment is not known to be unmeasurable."""
+    present = np.isfinite(pairs.image).all(axis=1) & np.isfinite(pairs.text).all(axis=1)
+    known = columns.why_absent(ALIGNMENT) == 0
+    return np.asarray(present & known & (pairs.image.shape[1] > 0), dtype=np.bool_)
+
+
 def _judge_copies(table: PairTable, policy: Policy) -> _Alone:
     """Judge as `judge_alone`, and tell which pair stays for which."""
-    judged = _judge_unreadable(table.columns)
+    judged = judge_unreadable(table.columns)
     readable = judged.kept
     judged = overrule(judged, readable, first_failures(policy.rules, table.columns, readable).judged)
     if not policy.duplicates.looked_for:

@@ -13,7 +13,7 @@ from pairsift.core.calibration import (
     target_of,
 )
 from pairsift.core.columns import to_columns
-from pairsift.core.deciding import explain_rule
+from pairsift.core.explaining import explain_rule
 from pairsift.core.judgements import REASONS
 from pairsift.core.norm_sim import TargetSet, target_set
 from pairsift.core.policy import Policy
