@@ -169,8 +169,8 @@ class RunConfig(Model):
     policy: str = Field(
         default="default",
         description="Name of a shipped policy (default, baseline, cleanvision, clip-top-30, datacomp-basic, "
-        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, sieve-like), or path of a policy file where the run "
-        "itself is executed.",
+        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, negcliploss, negcliploss-and-normsim, sieve-like), or "
+        "path of a policy file where the run itself is executed.",
     )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
@@ -257,6 +257,7 @@ class PartitionJob(Model):
     score_fingerprint: str
     decision_fingerprint: str
     calibration: str | None = Field(description="Fingerprint of the data set's calibration; None without one.")
+    target: str | None = Field(default=None, description="Fingerprint of the policy's target set; None without one.")
     pilot: bool = Field(default=False, description="Only measure, for a calibration that is to be made.")
     models: dict[str, str] = Field(description="Fingerprints of the models that measure, by name.")
     model_facts: dict[str, dict[str, int | float | str]] = Field(

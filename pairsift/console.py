@@ -279,6 +279,20 @@ def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
     return [plain_line(line) for line in lines]
 
 
+def render_target(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say what a name stands for now, and who goes by it."""
+    lines = [
+        f"Target set   {told['target']}",
+        f"Before       {told['before'] or '–'}",
+        f"Made of      {told['pictures']} different pictures of {told['read']} read, {told['unreadable']} unreadable",
+        f"Encoder      {told['encoder']}, {told['seconds']:.1f} s",
+    ]
+    if told["target"] == told["before"]:
+        return [plain_line(line) for line in [*lines, "", "It is the one that the name stood for: nothing changes."]]
+    lines += ["", f"Policies with target: {{name: {told['name']}}} go by it, from the next run or decide on."]
+    return [plain_line(line) for line in lines]
+
+
 def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the policies that are shipped."""
     rows = [
@@ -324,7 +338,7 @@ def render_quantise(outcome: Mapping[str, Any]) -> list[RenderableType]:
 
 
 @contextmanager
-def counting(what: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+def counting(what: str, total: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """Show a bar on standard error while the block runs; it is given what tells the bar how much more is done."""
     with Progress(console=Console(stderr=True), transient=True, disable=not shown) as bar:
         task = bar.add_task(what, total=total)
