@@ -13,7 +13,9 @@ from pydantic_core import PydanticCustomError
 
 from pairsift.errors import ConfigError
 
-SourceFormat = Literal["auto", "webdataset", "folder"]
+SourceFormat = Literal[
+    "auto", "webdataset", "parquet", "manifest", "coco", "imagefolder", "kohya", "img2dataset-files", "folder"
+]
 """How a source is read: found by looking, or by one of the readers of `adapters.sources`."""
 
 
@@ -32,11 +34,32 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", field_title_generator=_label)
 
 
+ColumnName = Annotated[str, Field(min_length=1, max_length=200)] | None
+
+
+class ColumnsConfig(Model):
+    """Which columns of a table make up a pair, where their names do not tell; found by name if not given."""
+
+    image: ColumnName = Field(default=None, description="Column of the image: its bytes, or its path.")
+    caption: ColumnName = Field(default=None, description="Column of the caption.")
+    uid: ColumnName = Field(default=None, title="UID", description="Column of the source's own uid.")
+    key: ColumnName = Field(default=None, description="Column of the source's own name of a pair.")
+
+
 class IngestConfig(Model):
     """How a source becomes partitions."""
 
     partition_pairs: int = Field(
-        default=10_000, ge=1, description="Most pairs of a partition of a folder; a shard is always one partition."
+        default=10_000,
+        ge=1,
+        description="Most pairs of a partition of a folder or a table of paths; a shard or a Parquet file with images "
+        "is always one partition.",
+    )
+    columns: ColumnsConfig = Field(default=ColumnsConfig(), description="Columns of tables.")
+    image_root: str | None = Field(
+        default=None,
+        description="Folder below which the images of a table lie, and no other file is read; by default the table's "
+        "own.",
     )
     lost_share: float = Field(
         default=0.05,

@@ -57,7 +57,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     started = time.time()
     request = resolve_request(request, flow_run.scheduled_start_time)
     prepare(Settings().store_url)
-    source = open_source(request.source, request.format, days_of(request))
+    source = open_source(request.source, request.format, days_of(request), request.config.ingest)
     policy = load_policy(request.config.policy)
     warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)

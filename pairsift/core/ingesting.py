@@ -78,9 +78,14 @@ def check_damage(key: str, pairs: int, damage: Sequence[Damage], config: IngestC
     lost = sum(part.lost_pairs for part in damage)
     if lost <= config.lost_pairs or lost <= config.lost_share * (pairs + lost):
         return
-    shown = "; ".join(f"{part.message} (byte {part.offset})" for part in damage[:SHOWN_DAMAGE])
+    shown = "; ".join(tell_damage(damage[:SHOWN_DAMAGE]))
     raise ContainerDamagedError(
         f"partition {key}: damage cost {lost} of {pairs + lost} pairs, more than ingest.lost_pairs "
         f"({config.lost_pairs}) and ingest.lost_share ({config.lost_share:.0%}) allow: {shown}. "
         "Fetch the file again, or allow more in the config"
     )
+
+
+def tell_damage(damage: Sequence[Damage]) -> tuple[str, ...]:
+    """Tell each damage in a line: what, where, and how many pairs it cost at least."""
+    return tuple(f"{part.message} (byte {part.offset}; pairs lost: {part.lost_pairs})" for part in damage)

@@ -79,7 +79,10 @@ SignalValue = ColumnValue | None
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where bytes lie: `size` bytes from `offset` of the (uncompressed) object at `uri`."""
+    """Where bytes lie: `size` bytes from `offset` of the object at `uri`, of what comes out of it if it is compressed.
+
+    In a Parquet file that is a cell, which `uri` names after the file: `…#row_group=3&row=17&column=jpg`.
+    """
 
     uri: str
     offset: int
@@ -150,7 +153,7 @@ class PartitionSpec:
 
     `input_fingerprint` identifies the input cheaply: sha256 over each file's name, size and version token
     (modification time, ETag), so that an unchanged partition is recognised without reading it.
-    `members` are the files of a folder's slice, relative to `uri`; empty for a container.
+    `members` are what a slice is made of: files relative to `uri`, rows of a table, annotations; empty for a container.
     """
 
     key: str

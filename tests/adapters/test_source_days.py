@@ -151,13 +151,16 @@ def test_a_day_of_which_a_shard_of_the_range_is_not_there_is_missing_but_its_oth
 @pytest.mark.parametrize(
     ("source", "source_format", "message"),
     [
-        ("none/{date}", "auto", "names no shards or image files on 2026-11-29, 2026-11-30, 2026-12-01: check the path"),
-        ("none/{date}/*.tar", "webdataset", "names no shards on 2026-11-29"),
-        ("none/{date}/{0..1}.tar", "auto", "names no shards or image files on 2026-11-29"),
-        ("pairs/{date}", "folder", "names no image files on 2026-11-29"),
+        (
+            "none/{date}",
+            "auto",
+            "names no shards, tables or image files on 2026-11-29, 2026-11-30, 2026-12-01: check the path",
+        ),
+        ("none/{date}/*.tar", "webdataset", "names no WebDataset shard.s. on 2026-11-29"),
+        ("none/{date}/{0..1}.tar", "auto", "names no shards, tables or image files on 2026-11-29"),
+        ("pairs/{date}", "folder", "names no image file.s. on 2026-11-29"),
         ("mixed/{date}", "auto", r"holds 1 .tar file\(s\) and 1 image file\(s\): say which"),
-        ("pictures/{date}/*.jpg", "auto", "2026-11-30/a.jpg is of no known format"),
-        ("pairs/{date}.tar.gz", "auto", "decompress it"),
+        ("pictures/{date}/*.jpg", "auto", "give their folder"),
     ],
 )
 def test_an_unusable_source_says_what_to_do(place: str, source: str, source_format: SourceFormat, message: str):

@@ -1,25 +1,31 @@
 """The files of a source, local or behind fsspec: names, sizes, versions and bytes."""
 
-import hashlib
+import errno
+import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 import fsspec.core
 
 from pairsift.core.fingerprint import fingerprint
-from pairsift.core.records import IngestedPair, Location
-from pairsift.errors import SourceChangedError, SourceError
+from pairsift.core.records import Location
+from pairsift.errors import SourceError
+
+_T = TypeVar("_T")
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
 _VERSION_FIELDS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "mtime", "created")
 """Where fsspec's file systems keep what changes with a file, the surest first."""
 
+
+CELL_MARK = "#row_group="
+"""Parts the URI of a Parquet file from the place of a cell in it."""
 
 MAX_COMPONENT = 150
 """File systems take 255 bytes; temporary names need some of them."""
@@ -43,9 +49,10 @@ def local_path(uri: str) -> Path | None:
 
 
 def uri_of(path: Path) -> str:
-    """Name a local file so that `local_path` finds it: its absolute path, as `file://` where that is not UTF-8."""
+    """Name a local file so that `local_path` finds it: its absolute path, as `file://` where that could be misread."""
     absolute = path.absolute()
-    return absolute.as_uri() if _has_undecoded_bytes(str(absolute)) else str(absolute)
+    is_plain = CELL_MARK not in str(absolute) and not _has_undecoded_bytes(str(absolute))
+    return str(absolute) if is_plain else absolute.as_uri()
 
 
 def escaped(name: str) -> str:
@@ -169,40 +176,64 @@ def open_stream(uri: str) -> BinaryIO:
     return stream
 
 
-def read_bytes(location: Location) -> bytes:
-    """Read exactly the bytes of a location: one open and one `pread`, or one range request.
+class WatchedStream(io.RawIOBase):
+    """A file whose own errors are remembered: what a decoder raises without one is the fault of the bytes.
 
-    SourceChangedError where the file is gone or has become shorter since it was listed.
+    Else a network that fails would look like a damaged file, and cost pairs for good.
     """
+
+    def __init__(self, uri: str) -> None:
+        super().__init__()
+        self._stream = open_stream(uri)
+        self.error: OSError | None = None
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be read at any place."""
+        return True
+
+    def tell(self) -> int:
+        """Tell the place that is read next."""
+        return self._stream.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        return self._watch(lambda: self._stream.seek(offset, whence))
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - the buffer protocol has no type before Python 3.12
+        """Read into a buffer; return how many bytes."""
+        data = self._watch(lambda: self._stream.read(len(buffer)))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+        super().close()
+
+    def _watch(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except OSError as error:
+            self.error = error
+            raise
+
+
+def read_file(uri: str) -> tuple[Location, bytes] | None:
+    """Read a whole regular file; None where there is none that may be read."""
+    path = local_path(uri)
     try:
-        data = _read_range(location)
-    except FileNotFoundError as error:
-        raise SourceChangedError(f"{location.uri} is gone since it was read first: run again") from error
-    if len(data) != location.size:
-        raise SourceChangedError(
-            f"{location.uri}: {len(data)} of {location.size} bytes at offset {location.offset}; "
-            "the file became shorter since it was read first: run again"
-        )
-    return data
-
-
-def read_image(pair: IngestedPair) -> bytes | None:
-    """Read a pair's image again; SourceChangedError where it is not what was ingested."""
-    if pair.image is None:
+        if path is not None and not path.is_file():  # opening a pipe would wait for ever
+            return None
+        with open_stream(uri) as stream:
+            data = stream.read()
+    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError):
         return None
-    image = read_bytes(pair.image)
-    if hashlib.sha256(image).hexdigest() != pair.image_sha256:
-        raise SourceChangedError(
-            f"{pair.image.uri}: the image of {pair.key!r} changed since it was read first: run again"
-        )
-    return image
-
-
-def _read_range(location: Location) -> bytes:
-    path = local_path(location.uri)
-    if path is None:
-        system, name = remote(location.uri)
-        data: bytes = system.cat_file(name, start=location.offset, end=location.offset + location.size)
-        return data
-    with path.open("rb", buffering=0) as file:
-        return os.pread(file.fileno(), location.size, location.offset)
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            return None
+        raise
+    return Location(uri, 0, len(data)), data

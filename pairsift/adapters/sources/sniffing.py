@@ -1,0 +1,86 @@
+"""Which format a source has, by what lies there."""
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from pairsift.adapters.sources import coco, imagefolder, manifest, parquet, webdataset
+from pairsift.adapters.sources.coco import is_json, load_json, looks_like_coco
+from pairsift.adapters.sources.files import SourceFile
+from pairsift.adapters.sources.folder import FILES, KOHYA, PLAIN, is_image, stem_of
+from pairsift.adapters.sources.imagefolder import is_metadata
+from pairsift.adapters.sources.parquet import is_parquet
+from pairsift.adapters.sources.tables import columns_seen, is_table
+from pairsift.adapters.sources.webdataset import is_shard
+from pairsift.config import IngestConfig
+from pairsift.core.source_columns import choose_columns
+from pairsift.errors import ContainerDamagedError, SourceError
+
+_GIVE = "say which are meant by a pattern such as 'FOLDER/*{ending}', or give the format ({formats})"
+
+
+def sniff(uri: str, files: Sequence[SourceFile], config: IngestConfig) -> str | None:
+    """Choose the format of a source; None where nothing in it can be read, SourceError where that is ambiguous."""
+    shards = [file for file in files if is_shard(file.name)]
+    images = [file for file in files if is_image(file.name)]
+    if not shards and any(is_metadata(file.name) for file in files):
+        return imagefolder.FORMAT
+    if shards and images:
+        raise _ambiguous(uri, f"{len(shards)} .tar file(s)", images, ".tar", "webdataset or folder")
+    if shards:
+        return webdataset.FORMAT
+    return _sniff_tables(uri, files, images, config) or _sniff_images(files, images) or _sniff_json(files)
+
+
+def _sniff_tables(
+    uri: str, files: Sequence[SourceFile], images: Sequence[SourceFile], config: IngestConfig
+) -> str | None:
+    tables = [file for file in files if is_table(file.name) and not (images and _is_sidecar(file, files))]
+    if not tables:
+        return None
+    if images and _captioned(files, images):
+        ending = PurePosixPath(tables[0].name).suffix
+        raise _ambiguous(uri, f"{len(tables)} table(s)", images, ending, "manifest, parquet or folder")
+    if not is_parquet(tables[0].name):
+        return manifest.FORMAT
+    try:
+        seen = columns_seen(tables[0].uri)
+    except ContainerDamagedError:  # reading it will say so, and the others go on
+        return parquet.FORMAT
+    embedded = choose_columns(tables[0].uri, seen, config.columns).embedded
+    if embedded and images:
+        raise _ambiguous(uri, f"{len(tables)} Parquet file(s) with images", images, ".parquet", "parquet or folder")
+    return parquet.FORMAT if embedded else manifest.FORMAT
+
+
+def _is_sidecar(file: SourceFile, files: Sequence[SourceFile]) -> bool:
+    """Say whether a Parquet file tells of img2dataset's files: beside it lie its `_stats.json` or its folder."""
+    stem = stem_of(file.name)
+    return is_parquet(file.name) and any(
+        other.name == f"{stem}_stats.json" or other.name.startswith(f"{stem}/") for other in files
+    )
+
+
+def _captioned(files: Sequence[SourceFile], images: Sequence[SourceFile]) -> bool:
+    stems = {stem_of(file.name) for file in images}
+    return any(KOHYA.is_caption(file.name) and stem_of(file.name) in stems for file in files)
+
+
+def _sniff_images(files: Sequence[SourceFile], images: Sequence[SourceFile]) -> str | None:
+    stems = {stem_of(file.name) for file in images}
+    beside = {PurePosixPath(file.name).suffix.lower() for file in files if stem_of(file.name) in stems}
+    if not images:
+        return None
+    if ".caption" in beside:
+        return KOHYA.format
+    return FILES.format if ".json" in beside else PLAIN.format
+
+
+def _sniff_json(files: Sequence[SourceFile]) -> str | None:
+    found = [file for file in files if is_json(file.name)]
+    return coco.FORMAT if found and all(looks_like_coco(load_json(file.uri)) for file in found) else None
+
+
+def _ambiguous(uri: str, others: str, images: Sequence[SourceFile], ending: str, formats: str) -> SourceError:
+    return SourceError(
+        f"{uri} holds {others} and {len(images)} image file(s): {_GIVE.format(ending=ending, formats=formats)}"
+    )
