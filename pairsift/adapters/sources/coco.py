@@ -11,7 +11,6 @@ from typing import Any
 from pairsift.adapters.sources.files import (
     SourceFile,
     local_path,
-    look_at,
     open_stream,
     path_component,
     read_file,
@@ -19,14 +18,14 @@ from pairsift.adapters.sources.files import (
 )
 from pairsift.adapters.sources.manifest import caption_bytes
 from pairsift.adapters.sources.pictures import find_picture, folder_of, picture_version
-from pairsift.adapters.sources.slices import SLICE, member_slices
+from pairsift.adapters.sources.slices import SLICE, each_file, file_of, member_slices, refuse_unlisted
 from pairsift.adapters.sources.source import Format, Listing
 from pairsift.config import IngestConfig
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.image_paths import RefusedPathError
 from pairsift.core.records import Damage, Location, PartitionSpec, ReadPair, SourcePair
 from pairsift.core.source_columns import name_of
-from pairsift.errors import ContainerDamagedError, SourceChangedError, SourceError
+from pairsift.errors import ContainerDamagedError, SourceError
 
 FORMAT = "coco"
 _SPLIT = re.compile(r"captions_(.+)\.json", re.IGNORECASE)
@@ -43,7 +42,7 @@ class Coco:
 
     def partitions(self, known: Mapping[str, Sequence[str]], config: IngestConfig) -> list[PartitionSpec]:
         """Cut the annotations into slices by their ids; those that come later make slices of their own."""
-        return [spec for file in self.files for spec in _cut(file, known, config)]
+        return each_file(self.files, FORMAT, lambda file: _cut(file, known, config))
 
 
 Pairs = Mapping[str, tuple[str | None, bytes | None]]
@@ -81,13 +80,12 @@ def read(spec: PartitionSpec, config: IngestConfig) -> Iterator[ReadPair | Damag
 
     SourceChangedError where the file is gone, ContainerDamagedError where it can no longer be read.
     """
-    file = look_at(spec.uri)
-    if file is None:
-        raise SourceChangedError(f"{spec.uri} is gone since the source was listed: run again")
+    file = file_of(spec)
     try:
         pairs = _annotations(file.uri, file.size, file.version)
     except SourceError as error:
         raise ContainerDamagedError(str(error)) from error
+    refuse_unlisted(spec)
     root = _root(file.uri, config)
     for annotation in spec.members:
         if annotation in pairs:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pairsift.adapters.sources.files import open_stream
-from pairsift.errors import ContainerDamagedError, SourceChangedError
+from pairsift.errors import SourceChangedError, SourceError
 
 MAX_LINE_BYTES = 8 << 20
 """Longer lines are passed over: a file without a line break would be held whole."""
@@ -41,7 +41,7 @@ def record_of(line: Line, content: Mapping[str, object] | str) -> Record:
 def read_lines(uri: str) -> Iterator[Line]:
     """Read the lines of a file, line breaks included, a byte order mark left out.
 
-    SourceChangedError where the file is gone, ContainerDamagedError where it is UTF-16.
+    SourceChangedError where the file is gone, SourceError where it is UTF-16.
     """
     try:
         stream = open_stream(uri)
@@ -52,7 +52,7 @@ def read_lines(uri: str) -> Iterator[Line]:
         while line := stream.readline(MAX_LINE_BYTES):
             if offset == 0:
                 if line.startswith(_UTF16_MARKS):
-                    raise ContainerDamagedError(f"{uri} is UTF-16: save it as UTF-8")
+                    raise SourceError(f"{uri} is UTF-16: save it as UTF-8")
                 offset = len(_UTF8_MARK) if line.startswith(_UTF8_MARK) else 0
                 line = line[offset:]
             size = len(line)

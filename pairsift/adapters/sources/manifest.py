@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from pairsift.adapters.sources.delimited import numbers_in
-from pairsift.adapters.sources.files import SourceFile, look_at, path_component, read_file, storable
+from pairsift.adapters.sources.files import SourceFile, path_component, read_file, storable
 from pairsift.adapters.sources.pictures import find_picture, folder_of, picture_version
-from pairsift.adapters.sources.slices import bounds, cut_rows, known_slices
+from pairsift.adapters.sources.slices import bounds, cut_rows, each_file, file_of, known_slices, refuse_unlisted
 from pairsift.adapters.sources.source import Format, Listing
 from pairsift.adapters.sources.tables import DamagedRow, Row, columns_seen, is_delimited, is_table, read_table
 from pairsift.config import IngestConfig
@@ -16,7 +16,7 @@ from pairsift.core.fingerprint import fingerprint
 from pairsift.core.image_paths import RefusedPathError
 from pairsift.core.records import Damage, PartitionSpec, ReadPair, SourcePair
 from pairsift.core.source_columns import Columns, choose_columns, name_of
-from pairsift.errors import ContainerDamagedError, SourceChangedError, SourceError
+from pairsift.errors import ContainerDamagedError, SourceError
 
 FORMAT = "manifest"
 
@@ -53,7 +53,7 @@ class Manifest:
 
         All rows are read for it: a slice is what its rows say, and the size and time of local images that they name.
         """
-        return [spec for file in self.files for spec in self._cut(file, known, config)]
+        return each_file(self.files, self.format, lambda file: self._cut(file, known, config))
 
     def _cut(self, file: SourceFile, known: Mapping[str, Sequence[str]], config: IngestConfig) -> list[PartitionSpec]:
         table = open_table(file, config, self.path_suffix)
@@ -103,13 +103,12 @@ def read(spec: PartitionSpec, config: IngestConfig, path_suffix: str = "") -> It
 
     SourceChangedError where the table is gone, ContainerDamagedError where its columns are no longer clear.
     """
-    file = look_at(spec.uri)
-    if file is None:
-        raise SourceChangedError(f"{spec.uri} is gone since the source was listed: run again")
+    file = file_of(spec)
     try:
         table = open_table(file, config, path_suffix)
     except SourceError as error:
         raise ContainerDamagedError(str(error)) from error
+    refuse_unlisted(spec)
     for row in read_table(file.uri, file.version, table.wanted, *bounds(spec.members)):
         yield row.damage if isinstance(row, DamagedRow) else _pair(row, table)
 
@@ -155,9 +154,16 @@ def _open(listing: Listing, config: IngestConfig) -> Manifest:
 
 
 def tell_columns(listing: Listing, config: IngestConfig, path_suffix: str = "") -> str:
-    """Say what is read of the first table."""
-    columns = open_table(listing.files[0], config, path_suffix).columns
-    return f"{listing.why}: images by {columns.image!r}, captions by {columns.caption!r}"
+    """Say which columns are read of the first table that can be; SourceError where none can."""
+    faults: list[Exception] = []
+    for file in listing.files:
+        try:
+            columns = open_table(file, config, path_suffix).columns
+        except (SourceError, ContainerDamagedError) as error:
+            faults.append(error)
+        else:
+            return f"{listing.why}: images by {columns.image!r}, captions by {columns.caption!r}"
+    raise SourceError(str(faults[0])) from faults[0]
 
 
 MANIFEST = Format("table(s) of image paths", is_table, _open, read)

@@ -3,11 +3,18 @@
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from pairsift.adapters.sources.files import SourceFile, look_at, path_component
+from pairsift.core.fingerprint import fingerprint
+from pairsift.core.records import PartitionSpec
+from pairsift.errors import ContainerDamagedError, SourceChangedError, SourceError
 
 SLICE = "-slice-"
 """Between a table's name and the number of its slice."""
+UNREADABLE = "-unreadable"
+"""After the name of a table that was unreadable when it was listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,25 @@ def cut_rows(
     return [(each, digest.hexdigest()) for each, digest in zip([*known, *new], digests, strict=True)]
 
 
+def each_file(
+    files: Sequence[SourceFile], source_format: str, cut: Callable[[SourceFile], list[PartitionSpec]]
+) -> list[PartitionSpec]:
+    """Cut every file into partitions; one that cannot be read is a partition that fails, and keeps back no other.
+
+    SourceError where it is the only one.
+    """
+    specs: list[PartitionSpec] = []
+    for file in files:
+        try:
+            specs += cut(file)
+        except (SourceError, ContainerDamagedError) as error:
+            if len(files) == 1:
+                raise SourceError(str(error)) from error
+            key = f"{path_component(file.name)}{UNREADABLE}"
+            specs.append(PartitionSpec(key, file.uri, source_format, fingerprint([file.size, file.version])))
+    return specs
+
+
 def member_slices(
     start: str, members: Iterable[str], known: Mapping[str, Sequence[str]], size: int
 ) -> dict[str, Sequence[str]]:
@@ -73,3 +99,17 @@ def member_slices(
     cuts = range(0, len(new), size)
     slices |= {f"{start}{first + n:05d}": tuple(new[cut : cut + size]) for n, cut in enumerate(cuts)}
     return {key: slices[key] for key in sorted(slices)}
+
+
+def file_of(spec: PartitionSpec) -> SourceFile:
+    """Look at the file of a slice; SourceChangedError where it is gone."""
+    file = look_at(spec.uri)
+    if file is None:
+        raise SourceChangedError(f"{spec.uri} is gone since the source was listed: run again")
+    return file
+
+
+def refuse_unlisted(spec: PartitionSpec) -> None:
+    """Raise SourceChangedError for a file that can be read, but could not when it was listed."""
+    if spec.key.endswith(UNREADABLE):
+        raise SourceChangedError(f"{spec.uri} could not be read when the source was listed, and can now: run again")

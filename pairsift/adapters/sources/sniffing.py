@@ -1,6 +1,7 @@
 """Which format a source has, by what lies there."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 from pairsift.adapters.sources import coco, imagefolder, manifest, parquet, webdataset
@@ -14,6 +15,9 @@ from pairsift.adapters.sources.webdataset import is_shard
 from pairsift.config import IngestConfig
 from pairsift.core.source_columns import choose_columns
 from pairsift.errors import ContainerDamagedError, SourceError
+
+JSON_TRIED = 3
+"""JSON files of a folder that are opened to see whether they are COCO's: there may be one an image."""
 
 _GIVE = "say which are meant by a pattern such as 'FOLDER/*{ending}', or give the format ({formats})"
 
@@ -77,7 +81,13 @@ def _sniff_images(files: Sequence[SourceFile], images: Sequence[SourceFile]) -> 
 
 def _sniff_json(files: Sequence[SourceFile]) -> str | None:
     found = [file for file in files if is_json(file.name)]
-    return coco.FORMAT if found and all(looks_like_coco(load_json(file.uri)) for file in found) else None
+    if len(found) == 1:
+        return coco.FORMAT if looks_like_coco(load_json(found[0].uri)) else None
+    for file in found[:JSON_TRIED]:
+        with suppress(SourceError):
+            if looks_like_coco(load_json(file.uri)):
+                return coco.FORMAT
+    return None
 
 
 def _ambiguous(uri: str, others: str, images: Sequence[SourceFile], ending: str, formats: str) -> SourceError:
