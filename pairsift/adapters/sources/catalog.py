@@ -91,5 +91,7 @@ def _nothing(found: Found, format: SourceFormat, days: Sequence[date]) -> Source
     if has_date(found.uri):
         refuse_unknown_braces(found.uri)
         return SourceError(f"{found.uri} names no {known} on {name_days(days)}: check the path, or wait for them")
+    if found.uri.lower().endswith(".txt"):
+        return SourceError(f"{found.uri} is no source; a list of sources is given as @{found.uri}")
     seen = f"{len(found.files)} file(s) seen" + (f", such as {found.files[0].uri}" if found.files else "")
     return SourceError(f"{found.uri} holds no {known} ({seen}): name a file or a folder of a known format")

@@ -27,7 +27,8 @@ _BLOCK = 1 << 16
 
 
 class _Unpacked(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+    def read1(self, size: int, /) -> bytes:
+        """Read as much as comes out at once, so that nothing before a damage is lost."""
 
 
 def _gunzip(stream: IO[bytes]) -> _Unpacked:
@@ -108,8 +109,9 @@ class _Unpacker:
         return place >= self._at
 
     def read(self, size: int) -> bytes:
+        """Read some of what comes next; nothing at the end."""
         try:
-            data = self._unpacked.read(size)
+            data = self._unpacked.read1(size)
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             if self._file.error is not None:
                 raise self._file.error from error
@@ -120,7 +122,10 @@ class _Unpacker:
     def read_at(self, place: int, size: int) -> bytes:
         while self._at < place and self.read(min(_BLOCK, place - self._at)):
             pass
-        return self.read(size) if self._at == place else b""
+        data = bytearray()
+        while self._at >= place and len(data) < size and (more := self.read(size - len(data))):
+            data += more
+        return bytes(data)
 
     def close(self) -> None:
         self._file.close()
