@@ -256,9 +256,10 @@ def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
         f"Calibration  {told['calibration']}",
         f"Before       {told['before'] or '–'}",
         f"Made of      {told['pairs']} pairs, {told['nulls']} cross pairs, in {told['seconds']:.1f} s",
+        f"Drift        is told against reference window {told['window'] or '–'}",
     ]
     if told["calibration"] == told["before"]:
-        return [plain_line(line) for line in [*lines, "", "It is the one used already: nothing changes."]]
+        return [plain_line(line) for line in [*lines, "", "It is the calibration used already: no decision changes."]]
     lines += [
         "",
         "Nothing is decided by it yet. It is used by",
