@@ -3,7 +3,7 @@
 import difflib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import available_timezones
 
 import yaml
@@ -18,6 +18,11 @@ SourceFormat = Literal[
 ]
 """How a source is read: found by looking, or by one of the readers of `adapters.sources`."""
 
+
+MOST_IMAGE_BYTES = 1 << 28
+"""No reader holds more of an image."""
+
+SOURCE_FORMATS: tuple[str, ...] = get_args(SourceFormat)
 
 COLUMN_NAME = r"^[^\s\x00-\x1f]{1,100}$"
 """What a column of a source may be called."""
@@ -91,7 +96,9 @@ class EnhanceConfig(Model):
 class PreprocessConfig(Model):
     """How bytes become pixels and captions."""
 
-    max_image_bytes: int = Field(default=50_000_000, ge=1, description="Larger image files are not opened.")
+    max_image_bytes: int = Field(
+        default=50_000_000, ge=1, le=MOST_IMAGE_BYTES, description="Larger image files are not opened."
+    )
     max_image_pixels: int = Field(default=50_000_000, ge=1, description="Larger pictures are not decoded.")
     max_caption_bytes: int = Field(default=100_000, ge=1, description="Longer captions are not read.")
     enhance: EnhanceConfig = Field(default=EnhanceConfig(), description="Image enhancement.")
@@ -222,7 +229,7 @@ class RunRequest(Model):
 
     source: str = Field(
         description="Where the pairs come from, as the workers see it: path, glob, brace range or fsspec URL, such as "
-        "/data/shop/*.tar. In it {date}, or a format such as {date:%Y/%m/%d}, stands for the run's day."
+        "/data/shop/*.tar, or @ and a text file that lists some. In it {date}, or a format such as {date:%Y/%m/%d}, stands for the run's day."
     )
     dataset: str | None = Field(
         default=None,

@@ -33,6 +33,7 @@ def ingest_partition(job: PartitionJob, folder: str) -> IngestedPartition:
         digest=listed.digest,
         chunks=plan_chunks(job, listed),
         damage=tell_damage(damage),
+        lost=sum(part.lost_pairs for part in damage),
     )
     log_ingested(job.key, ingested)
     return ingested
@@ -44,7 +45,13 @@ def log_ingested(key: str, ingested: IngestedPartition) -> None:
     done = sum(chunk.ledgered for chunk in ingested.chunks)
     logger.info("%s: %d pairs in %d chunks, %d scored already", key, ingested.pairs, len(ingested.chunks), done)
     if ingested.damage:
-        logger.warning("%s: %d parts unreadable, the first: %s", key, len(ingested.damage), ingested.damage[0])
+        logger.warning(
+            "%s: %d parts unreadable, %d pairs lost; the first: %s",
+            key,
+            len(ingested.damage),
+            ingested.lost,
+            ingested.damage[0],
+        )
 
 
 def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair]:

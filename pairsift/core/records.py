@@ -5,8 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pairsift.config import MOST_IMAGE_BYTES
+
 NO_BYTES_MARKER = b"pairsift:absent"
 """Hashed in place of an image or a caption that a pair has not."""
+
+
+MOST_HELD_BYTES = MOST_IMAGE_BYTES
+"""Longer images are hashed, and never held: a hostile source could fill the memory with one."""
 
 
 class Verdict(StrEnum):
@@ -176,10 +182,12 @@ class Damage:
 class ReadPair:
     """One pair of a source with its bytes, as ingest sees it.
 
-    `fields` is what the source says of the pair, as it says it: anything may be in it.
+    `fields` is what the source says of the pair, as it says it: anything may be in it. Of an image of more than
+    `MOST_HELD_BYTES` there is only `image_sha256`.
     """
 
     pair: SourcePair
     image: bytes | None
     caption: bytes | None
     fields: Mapping[str, object] = field(default_factory=dict)
+    image_sha256: str | None = None

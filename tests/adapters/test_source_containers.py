@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -16,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pairsift.adapters.sources import compressed, read_partition
+from pairsift.adapters.sources import compressed, files, read_image, read_partition, reading
+from pairsift.core.ingesting import identify
 from pairsift.core.records import ReadPair
 from pairsift.errors import ContainerDamagedError, SourceChangedError
 from tests.adapters.reading import facts, images_again, read_all, specs_of
@@ -24,15 +26,15 @@ from tests.adapters.reading import facts, images_again, read_all, specs_of
 PICTURES = [bytes([65 + n]) * 3000 for n in range(5)]
 
 
-def tar_of(files: list[tuple[str, bytes]], kinds: dict[str, bytes] | None = None) -> bytes:
+def tar_of(members: list[tuple[str, bytes]], kinds: dict[str, bytes] | None = None) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, data in files:
-            member = tarfile.TarInfo(name)
-            member.type = (kinds or {}).get(name, tarfile.REGTYPE)
-            member.linkname = "/etc/passwd"
-            member.size = len(data) if member.type == tarfile.REGTYPE else 0
-            tar.addfile(member, io.BytesIO(data))
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.type = (kinds or {}).get(name, tarfile.REGTYPE)
+            info.linkname = "/etc/passwd"
+            info.size = len(data) if info.type == tarfile.REGTYPE else 0
+            tar.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
 
 
@@ -216,7 +218,7 @@ A, B = ("a.jpg", b"A"), ("b.jpg", b"B")
 
 
 @pytest.mark.parametrize(
-    ("files", "kinds", "expected"),
+    ("members", "kinds", "expected"),
     [
         pytest.param(
             [A, ("a.txt", b"x"), A, ("a.txt", b"y")], {}, [("a", b"A", b"x"), ("a", b"A", b"y")],
@@ -229,7 +231,7 @@ A, B = ("a.jpg", b"A"), ("b.jpg", b"B")
         pytest.param([A, ("b.txt", b"x")], {}, [("a", b"A", None), ("b", None, b"x")], id="missing members"),
         pytest.param([("A.JPG", b"A"), ("A.Txt", b"x")], {}, [("A", b"A", b"x")], id="suffixes in capitals"),
         pytest.param(
-            [("../../x.jpg", b"A"), ("/etc/passwd.jpg", b"B")], {}, [("../../x", b"A", None), ("/etc/passwd", b"B", None)],
+            [("../../x.jpg", b"A"), ("/etc/x.jpg", b"B")], {}, [("../../x", b"A", None), ("/etc/x", b"B", None)],
             id="unsafe names are only names",
         ),
         pytest.param(
@@ -250,11 +252,11 @@ A, B = ("a.jpg", b"A"), ("b.jpg", b"B")
 )  # fmt: skip
 def test_what_is_odd_in_a_shard_costs_no_other_pair(
     tmp_path: Path,
-    files: list[tuple[str, bytes]],
+    members: list[tuple[str, bytes]],
     kinds: dict[str, bytes],
     expected: list[tuple[str, bytes | None, bytes | None]],
 ):
-    (tmp_path / "0.tar").write_bytes(tar_of(files, kinds))
+    (tmp_path / "0.tar").write_bytes(tar_of(members, kinds))
 
     pairs, damages = read_all(tmp_path)
 
@@ -276,3 +278,22 @@ def test_a_large_shard_is_read_in_flat_memory(tmp_path: Path):
 
     assert pairs == 400
     assert peak < 2_000_000
+
+
+@pytest.mark.parametrize("name", ["0.tar", "0.tar.gz", "0.jpg"])
+def test_an_image_too_large_to_hold_is_hashed_and_shown_too_large(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(files, "MOST_HELD_BYTES", 2 << 20)
+    monkeypatch.setattr(reading, "MOST_HELD_BYTES", 2 << 20)
+    image = random.Random(0).randbytes((2 << 20) + 7)
+    shard = tar_of([("0.jpg", image), ("0.txt", b"x"), ("1.jpg", image[: 2 << 20])])
+    (tmp_path / name).write_bytes({"0.tar": shard, "0.tar.gz": gzip.compress(shard, 1), "0.jpg": image}[name])
+
+    pairs = [identify(n, item, 100) for n, item in enumerate(read_all(tmp_path)[0])]
+
+    assert pairs[0].image_sha256 == hashlib.sha256(image).hexdigest()
+    assert pairs[0].image is not None
+    assert pairs[0].image.size == len(image)
+    assert read_image(pairs[0]) == image[: (2 << 20) + 1]
+    assert [len(read_image(pair) or b"") for pair in pairs[1:]] == [2 << 20] * (len(pairs) - 1)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from pairsift.adapters.sources.files import (
+    Content,
     SourceFile,
     local_path,
     open_stream,
@@ -99,10 +100,10 @@ def _read_pair(
     found = _find(name, root)
     if isinstance(found, Damage):
         return found
-    image = None if found is None else read_file(found)
+    image = Content() if found is None else read_file(found)
     where = None if caption is None else Location(file.uri, 0, file.size)
-    pair = SourcePair(storable(annotation), None if image is None else image[0], where, storable(annotation))
-    return ReadPair(pair, None if image is None else image[1], caption)
+    pair = SourcePair(storable(annotation), image.location, where, storable(annotation))
+    return ReadPair(pair, image.data, caption, image_sha256=image.sha256)
 
 
 def _find(name: str | None, root: str) -> str | Damage | None:

@@ -1,10 +1,12 @@
 """The files of a source, local or behind fsspec: names, sizes, versions and bytes."""
 
 import errno
+import hashlib
 import io
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 import fsspec.core
 
 from pairsift.core.fingerprint import fingerprint
-from pairsift.core.records import Location
+from pairsift.core.records import MOST_HELD_BYTES, Location
 from pairsift.errors import SourceError
 
 _T = TypeVar("_T")
@@ -26,6 +28,8 @@ _VERSION_FIELDS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "la
 
 CELL_MARK = "#row_group="
 """Parts the URI of a Parquet file from the place of a cell in it."""
+
+_BLOCK_BYTES = 1 << 20
 
 MAX_COMPONENT = 150
 """File systems take 255 bytes; temporary names need some of them."""
@@ -222,18 +226,42 @@ class WatchedStream(io.RawIOBase):
             raise
 
 
-def read_file(uri: str) -> tuple[Location, bytes] | None:
-    """Read a whole regular file; None where there is none that may be read."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's bytes, and where they lie; of more than `MOST_HELD_BYTES` only the sha256. Nothing if it is gone."""
+
+    location: Location | None = None
+    data: bytes | None = None
+    sha256: str | None = None
+
+
+def read_file(uri: str) -> Content:
+    """Read a whole regular file; nothing where there is none that may be read."""
     path = local_path(uri)
     try:
         if path is not None and not path.is_file():  # opening a pipe would wait for ever
-            return None
+            return Content()
         with open_stream(uri) as stream:
-            data = stream.read()
+            data, sha256 = read_held(stream)
+            return Content(Location(uri, 0, stream.tell()), data, sha256)
     except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError):
-        return None
+        return Content()
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-            return None
+            return Content()
         raise
-    return Location(uri, 0, len(data)), data
+
+
+def read_held(stream: BinaryIO, size: int | None = None) -> tuple[bytes | None, str | None]:
+    """Read so many bytes, or all there are; of more than may be held give the sha256 instead of them."""
+    blocks: list[bytes] = []
+    digest = None
+    left = sys.maxsize if size is None else size
+    while block := stream.read(min(left, _BLOCK_BYTES)):
+        left -= len(block)
+        blocks.append(block)
+        if digest is not None or len(blocks) * _BLOCK_BYTES > MOST_HELD_BYTES:
+            digest = digest or hashlib.sha256()
+            digest.update(b"".join(blocks))
+            blocks = []
+    return (b"".join(blocks), None) if digest is None else (None, digest.hexdigest())

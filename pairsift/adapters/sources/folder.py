@@ -3,12 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import PurePosixPath
 
 from pairsift.adapters.sources.files import (
+    Content,
     SourceFile,
     child_uri,
     open_stream,
@@ -148,22 +149,21 @@ def _read(style: Style, spec: PartitionSpec, config: IngestConfig) -> Iterator[R
 def _image_pair(style: Style, base: str, member: str, key: str) -> ReadPair:
     image = read_file(child_uri(base, member))
     where, text = _caption(style, [child_uri(base, stem_of(member) + ending) for ending in style.captions])
-    said = read_file(child_uri(base, f"{stem_of(member)}.json")) if style.has_json else None
-    fields = {} if said is None else fields_of(said[1])
-    if text is None and said is not None and (text := caption_in(fields)) is not None:
-        where = said[0]
-    pair = SourcePair(key, None if image is None else image[0], where, uid_in(fields))
-    return ReadPair(pair, None if image is None else image[1], text, fields)
+    said = read_file(child_uri(base, f"{stem_of(member)}.json")) if style.has_json else Content()
+    fields = fields_of(said.data)
+    if text is None and (text := caption_in(fields)) is not None:
+        where = said.location
+    pair = SourcePair(key, image.location, where, uid_in(fields))
+    return ReadPair(pair, image.data, text, fields, image.sha256)
 
 
 def _caption(style: Style, uris: Iterable[str]) -> tuple[Location | None, bytes | None]:
-    found = next((found for uri in uris if (found := read_file(uri)) is not None), None)
-    if found is None:
-        return None, None
-    where, text = found
-    if style.first_line:
+    contents = (read_file(uri) for uri in uris)
+    found = next((content for content in contents if content.location is not None), Content())
+    text = found.data
+    if text is not None and style.first_line:
         text = re.split(rb"[\r\n]", text, maxsplit=1)[0]
-    return Location(where.uri, 0, len(text)), text
+    return (None, None) if text is None or found.location is None else (replace(found.location, size=len(text)), text)
 
 
 def _exists(uri: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from pairsift.adapters.sources.delimited import numbers_in
-from pairsift.adapters.sources.files import SourceFile, path_component, read_file, storable
+from pairsift.adapters.sources.files import Content, SourceFile, path_component, read_file, storable
 from pairsift.adapters.sources.pictures import find_picture, folder_of, picture_version
 from pairsift.adapters.sources.slices import bounds, cut_rows, each_file, file_of, known_slices, refuse_unlisted
 from pairsift.adapters.sources.source import Format, Listing
@@ -117,7 +117,7 @@ def _pair(row: Row, table: Table) -> ReadPair | Damage:
     found = _picture(row, table)
     if isinstance(found, Damage):
         return found
-    image = None if found is None else read_file(found)
+    image = Content() if found is None else read_file(found)
     caption = caption_bytes(row.fields.get(table.columns.caption))
     key = _name(row, table.columns.key) or _name(row, table.columns.image) or str(row.number)
     uid = _name(row, table.columns.uid)
@@ -125,13 +125,14 @@ def _pair(row: Row, table: Table) -> ReadPair | Damage:
     return ReadPair(
         SourcePair(
             key=storable(key),
-            image=None if image is None else image[0],
+            image=image.location,
             caption=None if caption is None else row.location,
             source_uid=None if uid is None else storable(uid),
         ),
-        None if image is None else image[1],
+        image.data,
         caption,
         {name: numbers_in(value) if is_delimited(table.uri) else value for name, value in said},
+        image.sha256,
     )
 
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+from dataclasses import replace
 
 from pairsift.adapters.sources.compressed import is_compressed, read_compressed
 from pairsift.adapters.sources.files import CELL_MARK, local_path, remote
 from pairsift.adapters.sources.parquet_cells import read_cell
-from pairsift.core.records import IngestedPair, Location
+from pairsift.core.records import MOST_HELD_BYTES, IngestedPair, Location
 from pairsift.errors import SourceChangedError
 
 
@@ -28,9 +29,14 @@ def read_bytes(location: Location) -> bytes:
 
 
 def read_image(pair: IngestedPair) -> bytes | None:
-    """Read a pair's image again; SourceChangedError where it is not what was ingested."""
+    """Read a pair's image again; SourceChangedError where it is not what was ingested.
+
+    Of one of more than `MOST_HELD_BYTES` only so much is read, and one byte more, as shows it too large.
+    """
     if pair.image is None:
         return None
+    if pair.image.size > MOST_HELD_BYTES:
+        return read_bytes(replace(pair.image, size=MOST_HELD_BYTES + 1))
     image = read_bytes(pair.image)
     if hashlib.sha256(image).hexdigest() != pair.image_sha256:
         raise SourceChangedError(

@@ -155,7 +155,7 @@ def _pair(uri: str, sample: Sample) -> ReadPair | None:
         caption=_location(uri, caption),
         source_uid=uid_in(fields),
     )
-    return ReadPair(pair, None if image is None else image.data, text, fields)
+    return ReadPair(pair, image and image.data, text, fields, image and image.sha256)
 
 
 def _caption(sample: Sample, fields: Mapping[str, object]) -> tuple[Member | None, bytes | None]:

@@ -103,7 +103,7 @@ LANGUAGE = {"name": "text.language", "before": "en", "now": "fr", "psi": 1.2, "k
 def test_status_names_what_drifted_below_the_partitions_of_its_data_set():
     drifted = {"level": "fail", "moved": ["text.language"], "findings": [LANGUAGE]}
     still = {"level": "none", "moved": [], "findings": [LANGUAGE]}
-    fields = ("status", "attempt", "pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined", "error")
+    fields = ("status", "attempt", "pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined", "error", "damage")
     rows = [
         {"dataset": "cats", "partition": partition, "drift": drift, **dict.fromkeys(fields)}
         for partition, drift in (("a", drifted), ("b", still), ("c", None))
@@ -115,6 +115,22 @@ def test_status_names_what_drifted_below_the_partitions_of_its_data_set():
         ["a", "fail", "text.language PSI 1.20, KS 0.60 (en → fr)"]
     ]
     assert "Drift" not in drawn(render_status({"partitions": rows[1:]}))
+
+
+def test_status_names_the_partitions_of_which_a_part_could_not_be_read():
+    fields = ("status", "attempt", "pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined", "error", "drift")
+    damage = {"a": ["half of it (byte 7; pairs lost: 3)", "more"], "b": [], "c": None}
+    rows = [
+        {"dataset": "cats", "partition": partition, "damage": damaged, **dict.fromkeys(fields)}
+        for partition, damaged in damage.items()
+    ]
+
+    shown = drawn(render_status({"partitions": rows})).partition("Degraded in cats")[2]
+
+    assert [line.split(maxsplit=2) for line in shown.splitlines() if "lost" in line] == [
+        ["a", "2", "half of it (byte 7; pairs lost: 3)"]
+    ]
+    assert "Degraded" not in drawn(render_status({"partitions": rows[1:]}))
 
 
 def test_run_names_what_drifted_and_nothing_where_nothing_did():
@@ -132,7 +148,15 @@ def test_status_and_run_let_no_control_character_of_an_error_or_a_key_through():
     text = "\x1b]0;title\x07"
     counts = dict.fromkeys(("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined"), 0)
     drift = {"level": "warn", "moved": ["text.language"], "findings": [{**LANGUAGE, "now": text}]}
-    row = {"dataset": "cats", "partition": text, "status": "failed", "attempt": 1, "error": text, **counts}
+    row = {
+        "dataset": "cats",
+        "partition": text,
+        "status": "failed",
+        "attempt": 1,
+        "error": text,
+        "damage": [text],
+        **counts,
+    }
     summary = run_summary(
         failed=[{"partition": text, "error": text}],
         example=text,
