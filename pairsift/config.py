@@ -229,7 +229,8 @@ class RunRequest(Model):
 
     source: str = Field(
         description="Where the pairs come from, as the workers see it: path, glob, brace range or fsspec URL, such as "
-        "/data/shop/*.tar, or @ and a text file that lists some. In it {date}, or a format such as {date:%Y/%m/%d}, stands for the run's day."
+        "/data/shop/*.tar, or @ and a text file that lists some. In it {date}, or a format such as {date:%Y/%m/%d}, "
+        "stands for the run's day."
     )
     dataset: str | None = Field(
         default=None,

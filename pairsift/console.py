@@ -134,7 +134,7 @@ def plain_line(line: str) -> Text:
 
 
 def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
-    """Draw every partition with its state and counts, a table for each data set, and below it what is damaged or drifted."""
+    """Draw every partition with its state and counts, a table a data set, and below it what degraded or drifted."""
     counts = ("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined")
     columns = ("partition", "status", "attempt", *counts, "error")
     titles = [column.removeprefix("pairs_") for column in columns]

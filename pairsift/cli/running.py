@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pairsift.adapters.memory import keep_freed_memory
 from pairsift.cli.app import EXIT_FAILED, Json, app
-from pairsift.config import RunConfig, RunRequest, explain_validation, load_config
+from pairsift.config import SOURCE_FORMATS, RunConfig, RunRequest, explain_validation, load_config
 from pairsift.errors import ConfigError, DatabaseGoneError
 
 EXIT_SIGNAL = 128
@@ -42,8 +42,8 @@ def run(
     source: Annotated[
         str,
         typer.Argument(
-            help="Shards, tables or a folder: path, glob, brace range or fsspec URL, or @FILE that lists some; {date} in "
-            "it is the day."
+            help="Shards, tables or a folder: path, glob, brace range or fsspec URL, or @FILE that lists some; {date} "
+            "in it is the day."
         ),
     ],
     dataset: Annotated[str | None, typer.Option(help="Name of the data set; by default from SOURCE.")] = None,
