@@ -9,7 +9,7 @@ import lzma
 import random
 import tarfile
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import fsspec
@@ -144,7 +144,7 @@ def stats(successes: object) -> bytes:
     return json.dumps({"count": 9, "successes": successes}).encode()
 
 
-def sidecar(rows: dict[str, str | None]) -> bytes:
+def sidecar(rows: Mapping[str, str | None]) -> bytes:
     sink = io.BytesIO()
     status = ["failed_to_download" if each is None else each for each in rows.values()]
     pq.write_table(pa.table({"key": list(rows), "status": status, "url": ["u"] * len(rows)}), sink)

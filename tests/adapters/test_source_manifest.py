@@ -1,7 +1,7 @@
 import csv
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import fsspec
@@ -27,19 +27,19 @@ def put(folder: Path, *names: str) -> None:
         (folder / name).write_bytes(name.encode())
 
 
-def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...], delimiter: str = ",") -> Path:
+def write_csv(path: Path, rows: Sequence[tuple[str, ...]], header: tuple[str, ...], delimiter: str = ",") -> Path:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter=delimiter)
         writer.writerows([header, *rows])
     return path
 
 
-def write_jsonl(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...], delimiter: str = "") -> Path:  # noqa: ARG001 - written like a CSV
+def write_jsonl(path: Path, rows: Sequence[tuple[str, ...]], header: tuple[str, ...], delimiter: str = "") -> Path:  # noqa: ARG001 - written like a CSV
     path.write_text("".join(json.dumps(dict(zip(header, row, strict=True))) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
-def write_parquet(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...], delimiter: str = "") -> Path:  # noqa: ARG001 - written like a CSV
+def write_parquet(path: Path, rows: Sequence[tuple[str, ...]], header: tuple[str, ...], delimiter: str = "") -> Path:  # noqa: ARG001 - written like a CSV
     columns = {name: [row[n] for row in rows] for n, name in enumerate(header)}
     pq.write_table(pa.table(columns), path, row_group_size=2)
     return path

@@ -127,7 +127,7 @@ def test_status_names_the_partitions_of_which_a_part_could_not_be_read():
 
     shown = drawn(render_status({"partitions": rows})).partition("Degraded in cats")[2]
 
-    assert [line.split(maxsplit=2) for line in shown.splitlines() if "lost" in line] == [
+    assert [line.strip().split(maxsplit=2) for line in shown.splitlines() if "lost" in line] == [
         ["a", "2", "half of it (byte 7; pairs lost: 3)"]
     ]
     assert "Degraded" not in drawn(render_status({"partitions": rows[1:]}))
