@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pairsift.adapters.sources import open_source, read_bytes, read_partition
+from pairsift.adapters.sources.checkpoints import checkpoints
 from pairsift.adapters.sources.delimited import MAX_ROW_LINES
 from pairsift.config import ColumnsConfig, IngestConfig
 from pairsift.core.records import Damage, ReadPair
@@ -400,3 +401,18 @@ def test_a_table_that_cannot_be_read_fails_alone_and_makes_slices_when_it_can(tm
         list(read_partition(broken))
     known = {spec.key: spec.members for spec in specs}
     assert [(spec.key, spec.members) for spec in specs_of(tmp_path, known=known)][1] == ("b.csv-slice-00000", ("0:5",))
+
+
+@pytest.mark.parametrize(("write", "name"), [(write_csv, "t.csv"), (write_jsonl, "t.jsonl")])
+def test_a_slice_reads_the_same_rows_whether_their_places_are_known_or_not(tmp_path: Path, write: Write, name: str):
+    rows = [(f"{n}.jpg", f'caption, "{n}"\nof two lines' if n % 7 == 0 else f"caption {n}") for n in range(2500)]
+    path = write(tmp_path / name, rows, ("path", "text"))
+    config = IngestConfig(partition_pairs=900)
+    specs = specs_of(path, config)
+
+    known = [[item.caption for item in read_partition(spec) if isinstance(item, ReadPair)] for spec in specs]
+    checkpoints.cache_clear()
+    anew = [[item.caption for item in read_partition(spec) if isinstance(item, ReadPair)] for spec in reversed(specs)]
+
+    assert known == anew[::-1]
+    assert [caption for part in known for caption in part] == [caption.encode() for _, caption in rows]

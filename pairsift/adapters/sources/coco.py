@@ -18,7 +18,7 @@ from pairsift.adapters.sources.files import (
     storable,
 )
 from pairsift.adapters.sources.manifest import caption_bytes
-from pairsift.adapters.sources.pictures import find_picture, folder_of, picture_version
+from pairsift.adapters.sources.pictures import Pictures, folder_of
 from pairsift.adapters.sources.slices import SLICE, each_file, file_of, member_slices, refuse_unlisted
 from pairsift.adapters.sources.source import Format, Listing
 from pairsift.config import IngestConfig
@@ -52,22 +52,23 @@ Pairs = Mapping[str, tuple[str | None, bytes | None]]
 
 def _cut(file: SourceFile, known: Mapping[str, Sequence[str]], config: IngestConfig) -> list[PartitionSpec]:
     name = f"{path_component(file.name)}{SLICE}"
-    pairs, root = _annotations(file.uri, file.size, file.version), _root(file.uri, config)
+    pairs = _annotations(file.uri, file.size, file.version)
+    pictures = Pictures(_root(file.uri, config))
     slices = member_slices(name, pairs, known, config.partition_pairs)
     return [
         PartitionSpec(
-            key, file.uri, FORMAT, fingerprint([_state(pairs, each, root) for each in members]), tuple(members)
+            key, file.uri, FORMAT, fingerprint([_state(pairs, each, pictures) for each in members]), tuple(members)
         )
         for key, members in slices.items()
     ]
 
 
-def _state(pairs: Pairs, annotation: str, root: str) -> list[str | None]:
+def _state(pairs: Pairs, annotation: str, pictures: Pictures) -> list[str | None]:
     if annotation not in pairs:
         return [annotation]
     name, caption = pairs[annotation]
-    found = _find(name, root)
-    version = picture_version(found) if isinstance(found, str) else None
+    found = _find(name, pictures)
+    version = pictures.version(found) if isinstance(found, str) else None
     return [annotation, name, None if caption is None else caption.hex(), version]
 
 
@@ -87,17 +88,17 @@ def read(spec: PartitionSpec, config: IngestConfig) -> Iterator[ReadPair | Damag
     except SourceError as error:
         raise ContainerDamagedError(str(error)) from error
     refuse_unlisted(spec)
-    root = _root(file.uri, config)
+    pictures = Pictures(_root(file.uri, config))
     for annotation in spec.members:
         if annotation in pairs:
-            yield _read_pair(annotation, pairs[annotation], file, root)
+            yield _read_pair(annotation, pairs[annotation], file, pictures)
 
 
 def _read_pair(
-    annotation: str, said: tuple[str | None, bytes | None], file: SourceFile, root: str
+    annotation: str, said: tuple[str | None, bytes | None], file: SourceFile, pictures: Pictures
 ) -> ReadPair | Damage:
     name, caption = said
-    found = _find(name, root)
+    found = _find(name, pictures)
     if isinstance(found, Damage):
         return found
     image = Content() if found is None else read_file(found)
@@ -106,9 +107,9 @@ def _read_pair(
     return ReadPair(pair, image.data, caption, image_sha256=image.sha256)
 
 
-def _find(name: str | None, root: str) -> str | Damage | None:
+def _find(name: str | None, pictures: Pictures) -> str | Damage | None:
     try:
-        return None if not name else find_picture(name, root)
+        return None if not name else pictures.find(name)
     except RefusedPathError as error:
         return Damage(f"an annotation was refused: {error}", 0)
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pairsift.adapters.sources.lines import Line, Record, read_lines, record_of
+from pairsift.adapters.sources.lines import Line, Record, place_of, read_lines, record_of
 from pairsift.errors import SourceError
 
 MAX_ROW_LINES = 100
@@ -47,12 +47,19 @@ def read_header(uri: str) -> Header:
     return header
 
 
-def read_delimited(uri: str) -> Iterator[Record]:
-    """Read the rows after the header one by one."""
+def read_delimited(uri: str, offset: int = 0, skipped: int = 0) -> Iterator[Record]:
+    """Read the rows after the header one by one, or from a row's beginning on, the first ones only as places.
+
+    A line without a quote in it is a row, whatever it says, and need not be looked at to be passed over.
+    """
     header = read_header(uri)
-    lines = _Lines(read_lines(uri))
-    next(lines)
-    return (_row(line, header, lines) for line in lines if line.data is None or line.data.strip())
+    lines = _Lines(read_lines(uri, offset))
+    if offset == 0:
+        next(lines)
+    rows = (line for line in lines if line.data is None or line.data.strip())
+    for number, line in enumerate(rows):
+        is_place = number < skipped and (line.data is None or b'"' not in line.data)
+        yield place_of(line) if is_place else _row(line, header, lines)
 
 
 def numbers_in(said: object) -> object:
@@ -88,9 +95,11 @@ def _row(first: Line, header: Header, lines: _Lines) -> Record:
     parsed = _parse(data, header.delimiter)
     while parsed == _OPEN_QUOTE and len(taken) < MAX_ROW_LINES and len(data) < MAX_ROW_BYTES:
         line = next(lines, None)
-        if line is None or line.data is None:
+        if line is None:
             break
         taken.append(line)
+        if line.data is None:
+            break
         data += line.data
         parsed = _parse(data, header.delimiter) if b'"' in line.data else parsed
     if isinstance(parsed, str):

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from pairsift.adapters.sources.lines import Line, Record, read_lines, record_of
+from pairsift.adapters.sources.lines import Line, Record, place_of, read_lines, record_of
 
 LOOKED_AT = 100
 """Lines whose keys are the file's columns."""
@@ -16,9 +16,11 @@ def keys_of(uri: str) -> list[str]:
     return list(dict.fromkeys(key for content in contents if isinstance(content, Mapping) for key in content))
 
 
-def read_json_lines(uri: str) -> Iterator[Record]:
-    """Read the lines one by one."""
-    return (record_of(line, _content(line)) for line in read_lines(uri) if line.data is None or line.data.strip())
+def read_json_lines(uri: str, offset: int = 0, skipped: int = 0) -> Iterator[Record]:
+    """Read the lines one by one from a row's beginning on, the first ones only as places."""
+    rows = (line for line in read_lines(uri, offset) if line.data is None or line.data.strip())
+    for number, line in enumerate(rows):
+        yield place_of(line) if number < skipped else record_of(line, _content(line))
 
 
 def _content(line: Line) -> Mapping[str, object] | str:

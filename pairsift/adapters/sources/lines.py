@@ -38,8 +38,13 @@ def record_of(line: Line, content: Mapping[str, object] | str) -> Record:
     return Record(line.offset, line.size, content, hashlib.sha256(line.data or b"").digest())
 
 
-def read_lines(uri: str) -> Iterator[Line]:
-    """Read the lines of a file, line breaks included, a byte order mark left out.
+def place_of(line: Line) -> Record:
+    """Make a record of a line that is passed over: where it lies, and nothing of what it says."""
+    return Record(line.offset, line.size, "passed over", b"")
+
+
+def read_lines(uri: str, offset: int = 0) -> Iterator[Line]:
+    """Read the lines of a file from a line's beginning on, line breaks included, a byte order mark left out.
 
     SourceChangedError where the file is gone, SourceError where it is UTF-16.
     """
@@ -48,7 +53,7 @@ def read_lines(uri: str) -> Iterator[Line]:
     except FileNotFoundError as error:
         raise SourceChangedError(f"{uri} is gone since the source was listed: run again") from error
     with stream:
-        offset = 0
+        stream.seek(offset)
         while line := stream.readline(MAX_LINE_BYTES):
             if offset == 0:
                 if line.startswith(_UTF16_MARKS):

@@ -7,7 +7,7 @@ from datetime import date
 
 from pairsift.adapters.sources.delimited import numbers_in
 from pairsift.adapters.sources.files import Content, SourceFile, path_component, read_file, storable
-from pairsift.adapters.sources.pictures import find_picture, folder_of, picture_version
+from pairsift.adapters.sources.pictures import Pictures, folder_of
 from pairsift.adapters.sources.slices import bounds, cut_rows, each_file, file_of, known_slices, refuse_unlisted
 from pairsift.adapters.sources.source import Format, Listing
 from pairsift.adapters.sources.tables import DamagedRow, Row, columns_seen, is_delimited, is_table, read_table
@@ -23,12 +23,12 @@ FORMAT = "manifest"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table as it is read: its columns, and the folder of its images."""
+    """One table as it is read: its columns, and where its images are looked for."""
 
     uri: str
     version: str
     columns: Columns
-    root: str
+    pictures: Pictures
     source_columns: tuple[str, ...]
 
     @property
@@ -73,8 +73,9 @@ def open_table(file: SourceFile, config: IngestConfig, path_suffix: str = "") ->
     columns = choose_columns(file.uri, seen, config.columns, path_suffix)
     if columns.embedded:
         raise SourceError(f"{file.uri} holds images in {columns.image!r}, not paths: read it with --format parquet")
-    root = config.image_root or folder_of(file.uri)
-    return Table(file.uri, file.version, columns, root, tuple(name for name in config.source_columns if name in seen))
+    pictures = Pictures(config.image_root or folder_of(file.uri))
+    carried = tuple(name for name in config.source_columns if name in seen)
+    return Table(file.uri, file.version, columns, pictures, carried)
 
 
 def _digests(row: Row | DamagedRow, table: Table) -> Iterator[tuple[int, bytes]]:
@@ -83,7 +84,7 @@ def _digests(row: Row | DamagedRow, table: Table) -> Iterator[tuple[int, bytes]]
             yield number, row.damage.message.encode()
         return
     found = _picture(row, table)
-    version = "" if found is None or isinstance(found, Damage) else picture_version(found)
+    version = "" if found is None or isinstance(found, Damage) else table.pictures.version(found)
     yield row.number, hashlib.sha256(row.digest + version.encode()).digest()
 
 
@@ -93,7 +94,7 @@ def _picture(row: Row, table: Table) -> str | Damage | None:
     if not isinstance(name, str) or not name:
         return None
     try:
-        return find_picture(name, table.root)
+        return table.pictures.find(name)
     except RefusedPathError as error:
         return Damage(f"row {row.number} was refused: {error}", row.location.offset)
 

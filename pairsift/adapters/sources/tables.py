@@ -3,8 +3,8 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 
+from pairsift.adapters.sources.checkpoints import checkpoints
 from pairsift.adapters.sources.delimited import read_delimited, read_header
 from pairsift.adapters.sources.json_lines import keys_of, read_json_lines
 from pairsift.adapters.sources.lines import Record
@@ -63,9 +63,15 @@ def read_table(
     if is_parquet(uri):
         yield from _parquet_rows(uri, version, columns, start, stop)
         return
-    records = read_delimited(uri) if is_delimited(uri) else read_json_lines(uri)
-    for number, record in enumerate(islice(records, start, stop), start):
-        yield _row(uri, number, record)
+    known = checkpoints(uri, version)
+    number, offset = known.before(start)
+    read = read_delimited if is_delimited(uri) else read_json_lines
+    for number, record in enumerate(read(uri, offset, start - number), number):  # noqa: B020 - it goes on counting
+        if stop is not None and number >= stop:
+            return
+        known.note(number, record.offset)
+        if number >= start:
+            yield _row(uri, number, record)
 
 
 def _row(uri: str, number: int, record: Record) -> Row | DamagedRow:

@@ -155,7 +155,8 @@ def _pair(uri: str, sample: Sample) -> ReadPair | None:
         caption=_location(uri, caption),
         source_uid=uid_in(fields),
     )
-    return ReadPair(pair, image and image.data, text, fields, image and image.sha256)
+    data, sha256 = (None, None) if image is None else (image.data, image.sha256)
+    return ReadPair(pair, data, text, fields, sha256)
 
 
 def _caption(sample: Sample, fields: Mapping[str, object]) -> tuple[Member | None, bytes | None]:
