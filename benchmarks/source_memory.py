@@ -66,12 +66,15 @@ def peak_mb() -> float:
 def sources(folder: Path) -> Iterator[tuple[str, Path]]:
     """Write the sources, each when the one before it was read."""
     writers: list[tuple[str, Callable[[], Path]]] = [
-        ("tar of 10 MB", lambda: shard(folder / "small.tar", 100)),
-        ("tar of 2 GB", lambda: shard(folder / "large.tar", 20_000)),
-        ("tar.gz", lambda: packed(folder / "packed.tar.gz", 4_000)),
-        ("Parquet, row groups of 100", lambda: parquet(folder / "groups.parquet", 6_000, 100)),
-        ("Parquet, one row group", lambda: parquet(folder / "group.parquet", 6_000, 6_000)),
-        ("CSV of paths, no images", lambda: table(folder / "table.csv", 200_000)),
+        ("tar, holes of 100 kB", lambda: shard(folder / "0.tar", 100)),
+        ("tar, holes of 100 kB", lambda: shard(folder / "0.tar", 20_000)),
+        ("tar.gz, 50 kB each", lambda: packed(folder / "0.tar.gz", 1_000)),
+        ("tar.gz, 50 kB each", lambda: packed(folder / "0.tar.gz", 4_000)),
+        ("Parquet, 50 kB each, row groups of 100", lambda: parquet(folder / "0.parquet", 3_000, 100)),
+        ("Parquet, 50 kB each, one row group", lambda: parquet(folder / "0.parquet", 3_000, 3_000)),
+        ("Parquet, 50 kB each, one row group", lambda: parquet(folder / "0.parquet", 9_000, 9_000)),
+        ("CSV of paths that lead nowhere", lambda: table(folder / "0.csv", 10_000)),
+        ("CSV of paths that lead nowhere", lambda: table(folder / "0.csv", 100_000)),
     ]
     for name, write in writers:
         yield name, write()

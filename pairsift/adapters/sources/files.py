@@ -207,6 +207,10 @@ class WatchedStream(io.RawIOBase):
         """Go to a place."""
         return self._watch(lambda: self._stream.seek(offset, whence))
 
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes, at the end fewer, without the copies that a raw stream makes of them."""
+        return self._watch(lambda: self._stream.read(size))
+
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - the buffer protocol has no type before Python 3.12
         """Read into a buffer; return how many bytes."""
         data = self._watch(lambda: self._stream.read(len(buffer)))
