@@ -112,6 +112,7 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
     """Say where the results lie and what to do next."""
     dataset = summary["dataset"]
     lines = [
+        f"Source    {summary['source']}",
         f"Results   {summary['out']}/{dataset}/manifest.json",
         f"Database  {summary['database']}",
         f"Took      {summary['seconds']:.1f} s",

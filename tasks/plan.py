@@ -72,7 +72,7 @@ def plan_run(request: RunRequest) -> RunPlan:
         policy=f"{policy.name} {policy.version}",
         dataset=job.dataset,
         out=job.out,
-        source=source.why,
+        source=f"{source.format}: {source.why}",
         started=started,
         job=job.model_copy(update={"dataset_id": dataset_id, "calibration": known}),
         pilots=planned(pilots(rows) if policy.needs_calibration and known is None else []),

@@ -73,6 +73,7 @@ def run_summary(**values: object) -> dict[str, object]:
     """The summary of a run that read nothing."""
     return {
         "dataset": "cats",
+        "source": "webdataset: 3 WebDataset shard(s) under /cats",
         "missing_days": [],
         "partitions": {"committed": 0, "skipped": 0, "failed": 1},
         "pairs": {"read": 0, "kept": 0, "dropped": 0, "quarantined": 0},
@@ -90,6 +91,10 @@ def run_summary(**values: object) -> dict[str, object]:
 
 def test_run_names_the_days_whose_files_are_not_all_there():
     assert "2026-11-25" in drawn(render_run(run_summary(missing_days=["2026-11-24", "2026-11-25"])))
+
+
+def test_run_says_what_was_read_and_why():
+    assert "Source    webdataset: 3 WebDataset shard(s) under /cats" in drawn(render_run(run_summary()))
 
 
 def test_run_says_how_many_pairs_were_measured_before_where_there_are_some():
