@@ -297,3 +297,19 @@ def test_an_image_too_large_to_hold_is_hashed_and_shown_too_large(
     assert pairs[0].image.size == len(image)
     assert read_image(pairs[0]) == image[: (2 << 20) + 1]
     assert [len(read_image(pair) or b"") for pair in pairs[1:]] == [2 << 20] * (len(pairs) - 1)
+
+
+class Failing(io.FileIO):
+    """A file of which nothing comes, as of a network that is gone."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise TimeoutError(f"the network is gone: {size}")
+
+
+def test_a_network_that_fails_is_no_damage_of_a_compressed_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "0.tar.gz").write_bytes(gzip.compress(SHARD))
+    [spec] = specs_of(tmp_path)
+    monkeypatch.setattr(files, "open_stream", Failing)
+
+    with pytest.raises(TimeoutError, match="the network is gone"):
+        list(read_partition(spec))

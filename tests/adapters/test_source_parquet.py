@@ -1,3 +1,4 @@
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pairsift.adapters.sources import identify_now, open_source, read_bytes, read_partition
+from pairsift.adapters.sources import files, identify_now, open_source, parquet_cells, read_bytes, read_partition
 from pairsift.config import ColumnsConfig, IngestConfig
 from pairsift.core.records import Location, ReadPair
 from pairsift.errors import ContainerDamagedError, SourceChangedError, SourceError
@@ -229,3 +230,32 @@ def test_a_file_that_is_gone_has_changed(tmp_path: Path):
         list(read_partition(spec))
     with pytest.raises(SourceChangedError, match="is gone"):
         images_again(pairs)
+
+
+def test_a_footer_that_claims_too_many_rows_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    [spec] = specs_of(img2dataset(tmp_path / "0.parquet"))
+    monkeypatch.setattr(parquet_cells, "MOST_ROWS_PER_BYTE", 1e-5)
+
+    with pytest.raises(ContainerDamagedError, match="claims 10 rows in"):
+        list(read_partition(spec))
+
+
+class Failing(io.FileIO):
+    """A file of which nothing comes after so many bytes, as of a network that is gone."""
+
+    left = 2500
+
+    def read(self, size: int = -1) -> bytes:
+        data = super().read(size) or b""
+        self.left -= len(data)
+        if self.left < 0:
+            raise TimeoutError("the network is gone")
+        return data
+
+
+def test_a_network_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    [spec] = specs_of(img2dataset(tmp_path / "0.parquet"))
+    monkeypatch.setattr(files, "open_stream", Failing)
+
+    with pytest.raises(TimeoutError, match="the network is gone"):
+        list(read_partition(spec))

@@ -15,7 +15,7 @@ from pairsift.adapters.sources.lines import Line, Record, place_of, read_lines, 
 from pairsift.errors import SourceError
 
 MAX_ROW_LINES = 100
-MAX_ROW_BYTES = 1 << 20
+MAX_ROW_BYTES = 1 << 18
 
 _DELIMITERS = "\t,;"
 _OPEN_QUOTE = "unexpected end of data"

@@ -80,7 +80,7 @@ def open_table(file: SourceFile, config: IngestConfig, path_suffix: str = "") ->
 
 def _digests(row: Row | DamagedRow, table: Table) -> Iterator[tuple[int, bytes]]:
     if isinstance(row, DamagedRow):
-        for number in range(row.number, row.number + row.damage.lost_pairs):
+        for number in sorted({row.number, row.number + max(row.damage.lost_pairs - 1, 0)}):  # those between may be many
             yield number, row.damage.message.encode()
         return
     found = _picture(row, table)

@@ -1,5 +1,6 @@
 """Parquet files row group by row group, in flat memory, page checksums verified; and single cells of them."""
 
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,6 +22,9 @@ BATCH_ROWS = 32
 
 _BUFFER_BYTES = 1 << 20
 """Without a buffer of its own a column of a whole row group is held: 447 MB for 300 MB of pictures, with one 158 MB."""
+
+MOST_ROWS_PER_BYTE = 1_000
+"""A footer that claims more is not believed: lost rows are counted, and slices made of them."""
 
 _DAMAGED = (pa.ArrowException, OSError, MemoryError, UnicodeDecodeError)
 _CELL = re.compile(r"(.*)#row_group=(\d+)&row=(\d+)&column=([^#&]*)", re.DOTALL)
@@ -60,6 +64,9 @@ def open_parquet(uri: str) -> Iterator[OpenParquet]:
             if stream.error is not None:
                 raise stream.error from error
             raise ContainerDamagedError(f"{uri}: no row is readable: {_brief(error)}") from error
+        rows, size = file.metadata.num_rows, stream.seek(0, io.SEEK_END)
+        if rows > MOST_ROWS_PER_BYTE * size:
+            raise ContainerDamagedError(f"{uri}: no row is readable: it claims {rows} rows in {size} bytes")
         yield OpenParquet(file, stream)
 
 
