@@ -19,9 +19,20 @@ def path_below(name: str, root: str) -> str:
         raise RefusedPathError(f"{name!r:.200} is a URL, and Pairsift never fetches what a table names")
     if "\0" in name:
         raise RefusedPathError(f"{name!r:.200} has a NUL character in it")
+    if not _is_encodable(name):
+        raise RefusedPathError(f"{name!r:.200} has a lone surrogate in it, as no file name has")
     below = posixpath.normpath(name)
     if below.startswith("/"):
         below = posixpath.relpath(below, posixpath.normpath(root)) if root.startswith("/") else below
     if below.startswith(("/", "../")) or below in (".", ".."):
         raise RefusedPathError(f"{name!r:.200} leaves the folder {root} (ingest.image_root names another one)")
     return below
+
+
+def _is_encodable(name: str) -> bool:
+    """Tell whether a name is text, or bytes that are none (PEP 383)."""
+    try:
+        name.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True

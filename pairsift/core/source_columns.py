@@ -84,7 +84,7 @@ def _image(where: str, seen: Mapping[str, Kind], path_suffix: str) -> str:
 def _only(where: str, role: str, candidates: list[str], seen: Mapping[str, Kind]) -> str:
     if len(candidates) == 1:
         return candidates[0]
-    found = f"several {role} columns: {', '.join(candidates)}" if candidates else f"no {role} column"
+    found = f"several {role} columns: {', '.join(map(_shown, candidates))}" if candidates else f"no {role} column"
     raise SourceError(f"{where} has {found}; name it as ingest.columns.{role} in the config. Seen: {_list(seen)}")
 
 
@@ -97,5 +97,9 @@ def _in_order(seen: Mapping[str, Kind], names: Collection[str]) -> list[str]:
 
 
 def _list(seen: Mapping[str, Kind]) -> str:
-    shown = [name if kind is Kind.UNKNOWN else f"{name} ({kind})" for name, kind in seen.items()]
+    shown = [_shown(name) if kind is Kind.UNKNOWN else f"{_shown(name)} ({kind})" for name, kind in seen.items()]
     return ", ".join(shown[:50]) or "nothing"
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() else repr(name)

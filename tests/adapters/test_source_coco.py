@@ -96,7 +96,9 @@ def test_a_broken_annotation_costs_itself(
     assert facts(pairs)[3] == (key, image, caption)
 
 
-@pytest.mark.parametrize("name", ["../annotations/captions_train2017.json", "http://h/1.jpg", "/etc/passwd"])
+@pytest.mark.parametrize(
+    "name", ["\ud800.jpg", "../annotations/captions_train2017.json", "http://h/1.jpg", "/etc/passwd"]
+)
 def test_an_image_elsewhere_costs_its_pairs(captions: Path, name: str):
     pairs, damages = read_all(write(captions, images=[{"id": 1, "file_name": name}, IMAGES[1]]))
 

@@ -65,6 +65,15 @@ def test_every_image_is_read_again_at_its_place_forwards_and_backwards(tmp_path:
     assert read_bytes(pairs[5].pair.caption) == b"caption 6"
 
 
+@pytest.mark.parametrize("name", ["caf\udce9.parquet", "a#row_group=0&row=0&column=jpg.parquet", "a b%25#&?.parquet"])
+def test_the_place_of_an_image_is_clear_whatever_the_file_is_called(tmp_path: Path, name: str):
+    img2dataset(tmp_path / "0.parquet").rename(tmp_path / name)
+
+    pairs, _ = read_all(tmp_path)
+
+    assert images_again(pairs) == [PICTURES[n] for n in range(10) if n != 3]
+
+
 def test_reads_hugging_face_s_image_struct(tmp_path: Path):
     images = pa.array([{"bytes": b"one", "path": "a/1.png"}, {"bytes": b"two", "path": None}, None], HUGGING_FACE)
 

@@ -12,6 +12,7 @@ from pairsift.core.image_paths import RefusedPathError, path_below
         ("..a/b..jpg", "..a/b..jpg"),
         ("a:b.jpg", "a:b.jpg"),
         ("C:\\a.jpg", "C:\\a.jpg"),
+        ("\udcff.jpg", "\udcff.jpg"),
         ("dated/a.jpg", "dated/a.jpg"),
         ("/data/set/a.jpg", "a.jpg"),
         ("/data/set/../set/b/a.jpg", "b/a.jpg"),
@@ -27,7 +28,7 @@ def test_a_path_below_the_folder_is_followed(name: str, below: str):
         "/data/settled/a.jpg", "/etc/passwd", "//etc/passwd", "../a.jpg", "x/../../a.jpg", "..", ".", "", "a/..",
         "/data/set",
         "http://h/a.jpg", "HTTPS://h/a.jpg", "file:/etc/passwd", "file:///data/set/a.jpg", "data:image/png,x", "a::b", "s3://b/a",
-        "a\0.jpg",
+        "a\0.jpg", "\ud800.jpg",
     ],
 )  # fmt: skip
 def test_any_other_path_is_refused(name: str):

@@ -34,6 +34,7 @@ def test_finds_the_columns_by_the_names_that_the_field_uses(seen: dict[str, Kind
         ({"jpg": OTHER, "text": TEXT}, ColumnsConfig(image="jpg"), "'jpg' is no image or path"),
         ({"jpg": BYTES, "text": TEXT}, ColumnsConfig(uid="ui"), "no column 'ui'"),
         ({}, ANY, "Seen: nothing"),
+        ({"\x1b]0;x": UNKNOWN}, ANY, r"Seen: '\\x1b\]0;x'"),
     ],
 )
 def test_what_is_not_clear_is_an_error_that_lists_what_was_seen(

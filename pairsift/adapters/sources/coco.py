@@ -69,7 +69,7 @@ def _state(pairs: Pairs, annotation: str, pictures: Pictures) -> list[str | None
     name, caption = pairs[annotation]
     found = _find(name, pictures)
     version = pictures.version(found) if isinstance(found, str) else None
-    return [annotation, name, None if caption is None else caption.hex(), version]
+    return [annotation, None if name is None else storable(name), None if caption is None else caption.hex(), version]
 
 
 def is_json(name: str) -> bool:
@@ -103,7 +103,7 @@ def _read_pair(
         return found
     image = Content() if found is None else read_file(found)
     where = None if caption is None else Location(file.uri, 0, file.size)
-    pair = SourcePair(storable(annotation), image.location, where, storable(annotation))
+    pair = SourcePair(annotation, image.location, where, annotation)
     return ReadPair(pair, image.data, caption, image_sha256=image.sha256)
 
 
@@ -139,7 +139,7 @@ def _annotations(uri: str, size: int, version: str) -> Pairs:  # noqa: ARG001 - 
     pairs: dict[str, tuple[str | None, bytes | None]] = {}
     for place, annotation in enumerate(said["annotations"]):
         about = annotation if isinstance(annotation, dict) else {}
-        own = name_of(about.get("id")) or f"annotation {place}"
+        own = storable(name_of(about.get("id")) or f"annotation {place}")
         unique = own if own not in pairs else f"{own} ({place})"
         pairs[unique] = names.get(name_of(about.get("image_id"))), caption_bytes(about.get("caption"))
     return pairs

@@ -46,7 +46,7 @@ def read_image(pair: IngestedPair) -> bytes | None:
 
 
 def _read(location: Location) -> bytes:
-    if not location.uri.startswith("file://") and CELL_MARK in location.uri:
+    if CELL_MARK in location.uri:
         return read_cell(location)
     return read_compressed(location) if is_compressed(location.uri) else _read_range(location)
 
