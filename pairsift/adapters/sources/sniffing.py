@@ -38,7 +38,8 @@ def sniff(uri: str, files: Sequence[SourceFile], config: IngestConfig) -> str | 
 def _sniff_tables(
     uri: str, files: Sequence[SourceFile], images: Sequence[SourceFile], config: IngestConfig
 ) -> str | None:
-    tables = [file for file in files if is_table(file.name) and not (images and _is_sidecar(file, files))]
+    sidecars = _sidecars(files) if images else set()
+    tables = [file for file in files if is_table(file.name) and file.name not in sidecars]
     if not tables:
         return None
     if images and _captioned(files, images):
@@ -56,12 +57,12 @@ def _sniff_tables(
     return parquet.FORMAT if embedded else manifest.FORMAT
 
 
-def _is_sidecar(file: SourceFile, files: Sequence[SourceFile]) -> bool:
-    """Say whether a Parquet file tells of img2dataset's files: beside it lie its `_stats.json` or its folder."""
-    stem = stem_of(file.name)
-    return is_parquet(file.name) and any(
-        other.name == f"{stem}_stats.json" or other.name.startswith(f"{stem}/") for other in files
-    )
+def _sidecars(files: Sequence[SourceFile]) -> set[str]:
+    """Name the Parquet files that tell of img2dataset's files: beside them lie their `_stats.json` or their folder."""
+    names = {file.name for file in files}
+    folders = {str(PurePosixPath(name).parent) for name in names}
+    stems = {name: stem_of(name) for name in names if is_parquet(name)}
+    return {name for name, stem in stems.items() if f"{stem}_stats.json" in names or stem in folders}
 
 
 def _captioned(files: Sequence[SourceFile], images: Sequence[SourceFile]) -> bool:
