@@ -114,6 +114,7 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
     lines = [
         f"Source    {summary['source']}",
         f"Results   {summary['out']}/{dataset}/manifest.json",
+        *([f"Report    {summary['report']}"] if summary["report"] else []),
         f"Database  {summary['database']}",
         f"Took      {summary['seconds']:.1f} s",
         "",
@@ -252,6 +253,13 @@ def render_export(told: Mapping[str, Any]) -> list[RenderableType]:
     if told["left"]:
         lines.append(f"Not decided under it, or committed anew meanwhile: {', '.join(told['left'])}")
     return [plain_line(line) for line in [*lines, f"Manifest  {told['manifest']}"]]
+
+
+def render_report(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say where the page is."""
+    pairs = told["pairs"]
+    lines = [f"{pairs['kept']:,} of {pairs['read']:,} pairs kept", f"Report    {told['report']}"]
+    return [plain_line(line) for line in lines]
 
 
 def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
