@@ -302,7 +302,7 @@ def test_an_image_too_large_to_hold_is_hashed_and_shown_too_large(
 class Failing(io.FileIO):
     """A file of which nothing comes, as of a network that is gone."""
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         raise TimeoutError(f"the network is gone: {size}")
 
 

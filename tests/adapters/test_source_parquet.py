@@ -254,7 +254,7 @@ class Failing(io.FileIO):
 
     left = 2500
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         data = super().read(size) or b""
         self.left -= len(data)
         if self.left < 0:
