@@ -112,6 +112,7 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
     """Say where the results lie and what to do next."""
     dataset = summary["dataset"]
     lines = [
+        f"Source    {summary['source']}",
         f"Results   {summary['out']}/{dataset}/manifest.json",
         *([f"Report    {summary['report']}"] if summary["report"] else []),
         f"Database  {summary['database']}",
@@ -135,7 +136,7 @@ def plain_line(line: str) -> Text:
 
 
 def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
-    """Draw every partition with its state and counts, a table for each data set, and below it what drifted."""
+    """Draw every partition with its state and counts, a table a data set, and below it what degraded or drifted."""
     counts = ("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined")
     columns = ("partition", "status", "attempt", *counts, "error")
     titles = [column.removeprefix("pairs_") for column in columns]
@@ -143,6 +144,9 @@ def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
     for dataset, grouped in groupby(status["partitions"], key=lambda row: row["dataset"]):
         rows = list(grouped)
         parts.append(table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows]))
+        damaged = [(row["partition"], len(row["damage"]), row["damage"][0]) for row in rows if row["damage"]]
+        if damaged:
+            parts.append(table(f"Degraded in {dataset}", ("partition", "damaged parts", "the first"), damaged))
         drifted = [(row["partition"], row["drift"]) for row in rows if row["drift"] and row["drift"]["moved"]]
         if drifted:
             shown = [(partition, drift["level"], tell_drift(drift)) for partition, drift in drifted]

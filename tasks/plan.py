@@ -59,7 +59,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     started = time.time()
     request = resolve_request(request, flow_run.scheduled_start_time)
     prepare(Settings().store_url)
-    source = open_source(request.source, request.format, days_of(request))
+    source = open_source(request.source, request.format, days_of(request), request.config.ingest)
     policy = load_policy(request.config.policy)
     warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)
@@ -75,7 +75,7 @@ def plan_run(request: RunRequest) -> RunPlan:
         policy=f"{policy.name} {policy.version}",
         dataset=job.dataset,
         out=job.out,
-        source=source.why,
+        source=f"{source.format}: {source.why}",
         started=started,
         job=job.model_copy(update={"dataset_id": dataset_id, "calibration": known, "target": target}),
         pilots=planned(pilots(rows) if policy.needs_calibration and known is None else []),
