@@ -8,7 +8,8 @@ from pathlib import Path
 from pairsift.core.records import Reason
 from tests.hostile.caption_cases import TEXT, caption_cases
 from tests.hostile.image_cases import image_cases
-from tests.hostile.tar_cases import PICTURE, tar_cases
+from tests.hostile.tar_cases import tar_cases
+from tests.unit.pictures import encoded, scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,11 @@ def _of_images() -> Iterator[PairCase]:
 
 
 def _of_captions() -> Iterator[PairCase]:
+    picture = encoded(scene(0, 96, 72), "JPEG")
     for name, caption, expected in caption_cases():
         is_reason = isinstance(expected, Reason)
         reason, cleaned = (expected, None) if is_reason else (None, expected)
-        yield PairCase(f"caption-{name}", PICTURE, caption, reason, cleaned)
+        yield PairCase(f"caption-{name}", picture, caption, reason, cleaned)
 
 
 def main(folder: Path) -> None:

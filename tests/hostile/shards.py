@@ -13,6 +13,15 @@ NEIGHBOURS = tuple(
     for number in range(12)
 )
 
+_KEYS = (
+    "../../up", "/etc/absolute", "x\x1b[2Jy", "x\ny", "x\ty", "x\u202ey", "<b>[red]x[/red]", "=1+1", "x|y`z`", "{{ x }}",
+    "x'); DROP TABLE pair; --", "x\u200b", "[link=http://evil]x", "C:\\x", "%2e%2e", "x,\"y\"", "🏴", "k" * 300,
+)  # fmt: skip
+HOSTILE_KEYS = tuple(
+    PairCase(key, encoded(scene(200 + number, 96, 72), "JPEG"), f"The other scene number {number}".encode(), None)
+    for number, key in enumerate(_KEYS)
+)
+
 
 def write_cases(path: Path, cases: Sequence[PairCase]) -> Path:
     """Write cases as a shard, a good pair first, last and in between; their names are the keys."""
