@@ -205,8 +205,8 @@ class RunConfig(Model):
     decoders: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         default="auto",
         description="Processes that read and decode pictures beside the run's own; auto takes one a core on CUDA, "
-        "which one process's threads cannot feed, and where decoding is isolated; else none on a CPU, whose cores have the "
-        "model to run.",
+        "which one process's threads cannot feed, and where decoding is isolated; else none on a CPU, whose cores have "
+        "the model to run.",
     )
     dispatch: DispatchConfig = Field(default=DispatchConfig(), description="Who works on the partitions.")
 

@@ -14,6 +14,7 @@ import cv2
 from pebble import ProcessExpired, ProcessPool
 
 from pairsift.adapters.limits import OUT_OF_TIME, leave_no_core, limited_memory, limited_time
+from pairsift.adapters.memory import keep_freed_memory
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.scratch import write_prepared
 from pairsift.adapters.sources import read_image
@@ -68,9 +69,7 @@ def prepare_isolated(order: Preparation) -> int:
         return _prepare(order, partial(_limited_picture, order, note.fileno()))
 
 
-def prepare_apart(
-    order: Preparation, processes: int, prepare: Callable[[Preparation], int] | None = None
-) -> int:
+def prepare_apart(order: Preparation, processes: int, prepare: Callable[[Preparation], int] | None = None) -> int:
     """Do the same in one of so many processes, which live as long as this one; in this one if there are to be none.
 
     The Python between decoding and resizing holds one lock a process: on an H200's host 16 threads prepare 722 pairs a
@@ -96,7 +95,7 @@ def pool_of(processes: int) -> ProcessPool:
     with _opening:
         if processes in _pools and not _pools[processes].active:
             broken = _pools.pop(processes)
-            broken.stop()
+            broken.stop()  # type: ignore[no-untyped-call] # pebble annotates what has arguments
             broken.join()
         if processes not in _pools:
             # Forked from a process that has imported this module and has no threads: another one takes its 5 s only
@@ -170,7 +169,8 @@ def _without_culprit(order: Preparation, died: ProcessExpired, suspects: set[str
 
 
 def _begin() -> None:
-    """Use one core, and end with the process that started this one, however that ends."""
+    """Use one core, keep freed memory, and end with the process that started this one, however that ends."""
+    keep_freed_memory()
     cv2.setNumThreads(1)
     limit_threads(1)
     leave_no_core()

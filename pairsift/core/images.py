@@ -53,7 +53,8 @@ _DAMAGE = (
     AssertionError,  # a palette that is not there
 )
 """What Pillow and simplejpeg raise on damaged files: the first five in 110,000 fuzzed ones, the last in the hostile
-suite, the others in Pillow's own lists. A MemoryError is not among them: the pixel limit comes first, so it is the machine's fault, not the file's."""
+suite, the others in Pillow's own lists. A MemoryError is not among them: the pixel limit comes first, so it is the
+machine's fault, not the file's."""
 
 _MAX_FLOAT_VALUES = 1 << 22
 """Up to here averaging in float32 is up to twice as fast in OpenCV as in uint8, with the same result (512×400: 0.6 ms

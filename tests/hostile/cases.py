@@ -39,8 +39,8 @@ def _of_images() -> Iterator[PairCase]:
 def _of_captions() -> Iterator[PairCase]:
     picture = encoded(scene(0, 96, 72), "JPEG")
     for name, caption, expected in caption_cases():
-        is_reason = isinstance(expected, Reason)
-        reason, cleaned = (expected, None) if is_reason else (None, expected)
+        reason = expected if isinstance(expected, Reason) else None
+        cleaned = None if isinstance(expected, Reason) else expected
         yield PairCase(f"caption-{name}", picture, caption, reason, cleaned)
 
 

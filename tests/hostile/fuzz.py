@@ -9,7 +9,8 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["pairsift", "PIL", "tarfile"]):
+WATCHED = {"image": ["pairsift.core", "PIL.Image", "PIL.ImageFile"], "tar": ["pairsift.adapters.sources", "tarfile"]}
+with atheris.instrument_imports(include=WATCHED[sys.argv[1]]):
     from tests.hostile.image_cases import image_cases
     from tests.hostile.tar_cases import tar_cases
     from tests.hostile.test_fuzzing import FILES, entry, index

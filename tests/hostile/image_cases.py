@@ -1,4 +1,4 @@
-"""Hostile and odd pictures, each with the reason for which it must be quarantined, or None where it must be measured."""
+"""Hostile and odd pictures, each with the reason for which it must be quarantined, or None where it is measured."""
 
 import io
 import struct
@@ -121,7 +121,11 @@ def _pngs() -> Iterator[ImageCase]:
     yield "png-rows-to-spare", png(size, zlib.compress(rows * 2)), None
     yield "png-wrong-header-checksum", _flipped(whole, 8 + 8 + 13), CORRUPT
     yield "png-wrong-data-checksum", _flipped(whole, -13), CORRUPT
-    yield "png-wrong-checksum-of-a-note", _flipped(png(size, data, [png_chunk(b"tEXt", b"a\0b")]), 8 + 25 + 8 + 3), CORRUPT
+    yield (
+        "png-wrong-checksum-of-a-note",
+        _flipped(png(size, data, [png_chunk(b"tEXt", b"a\0b")]), 8 + 25 + 8 + 3),
+        CORRUPT,
+    )
     yield "png-without-end", whole[:-12], CORRUPT
     yield "png-without-header", whole[:8] + whole[8 + 25 :], CORRUPT
     yield "png-without-data", whole[: 8 + 25] + whole[-12:], CORRUPT
@@ -218,7 +222,11 @@ def _tiffs() -> Iterator[ImageCase]:
     yield "tiff-directory-behind-the-end", b"II*\0\xff\xff\xff\x7f", CORRUPT
     yield "tiff-directory-in-its-own-head", b"II*\0\0\0\0\0" + bytes(64), CORRUPT
     yield "tiff-65535-entries", b"II*\0\x08\0\0\0\xff\xff" + bytes(600), CORRUPT
-    yield "tiff-tag-of-4-billion-values", tiff([*grey[:2], (258, 3, 2**32 - 1, 8), *grey[3:]], data), None  # passed over
+    yield (
+        "tiff-tag-of-4-billion-values",
+        tiff([*grey[:2], (258, 3, 2**32 - 1, 8), *grey[3:]], data),
+        None,
+    )  # passed over
     yield "tiff-of-2500-tiles", tiff_of_tiles(50), None
     yield "tiff-big-without-end", b"II+\0\x08\0\0\0" + b"\xff" * 8, CORRUPT
     yield "tiff-two-pages", _pages(), None

@@ -9,13 +9,16 @@ from tests.hostile.cases import PairCase
 from tests.unit.pictures import encoded, scene
 
 NEIGHBOURS = tuple(
-    PairCase(f"good-{number}", encoded(scene(100 + number, 120, 90), "JPEG"), f"The scene number {number}".encode(), None)
+    PairCase(
+        f"good-{number}", encoded(scene(100 + number, 120, 90), "JPEG"), f"The scene number {number}".encode(), None
+    )
     for number in range(12)
 )
 
 _KEYS = (
-    "../../up", "/etc/absolute", "x\x1b[2Jy", "x\ny", "x\ty", "x\u202ey", "<b>[red]x[/red]", "=1+1", "x|y`z`", "{{ x }}",
-    "x'); DROP TABLE pair; --", "x\u200b", "[link=http://evil]x", "C:\\x", "%2e%2e", "x,\"y\"", "🏴", "k" * 300,
+    "../../up", "/etc/absolute", "x\x1b[2Jy", "x\ny", "x\ty", "x\u202ey", "<b>[red]x[/red]", "=1+1", "x|y`z`",
+    "{{ x }}", "x'); DROP TABLE pair; --", "x\u200b", "[link=http://evil]x",
+    "C:\\x", "%2e%2e", "x,\"y\"", "🏴", "k" * 300,
 )  # fmt: skip
 HOSTILE_KEYS = tuple(
     PairCase(key, encoded(scene(200 + number, 96, 72), "JPEG"), f"The other scene number {number}".encode(), None)

@@ -92,7 +92,12 @@ def _headers() -> Iterator[TarCase]:
     yield "checksum-that-is-no-number", tar(pair("a"), member("b.png", PICTURE, checksum=b"abcdefgh")), ("a",), 1
     yield "header-of-noise", _patched(WHOLE, PAIR_BYTES, bytes(range(256)) * 2), ("a",), 1
     yield "header-of-0xff", _patched(WHOLE, PAIR_BYTES, b"\xff" * 512), ("a",), 1
-    yield "signed-checksum", tar(pair("a"), _signed(member(b"b\xff.png", PICTURE)), pair("c")), ("a", "b\\udcff", "c"), None
+    yield (
+        "signed-checksum",
+        tar(pair("a"), _signed(member(b"b\xff.png", PICTURE)), pair("c")),
+        ("a", "b\\udcff", "c"),
+        None,
+    )
 
 
 def _signed(raw: bytes) -> bytes:
@@ -204,8 +209,10 @@ def _extensions() -> Iterator[TarCase]:
     yield "pax-umlaut", _by_tarfile(tarfile.PAX_FORMAT, "grüße"), ("a", "grüße", "z"), None
     yield "gnu-long-name-for-nobody", tar(pair("a"), member("@", b"n" * 200 + b"\0", b"L")), ("a",), 1
     yield "gnu-long-names-in-a-chain", tar(pair("a"), member("@", b"n\0", b"L") * 3000), ("a",), 1
-    for kind in (b"L", b"K", b"x", b"g"):
-        yield f"header-{kind.decode()}-of-2-megabytes", tar(pair("a"), member("@", b"n" * (2 << 20), kind)), ("a",), 1
+    for letter in "LKxg":
+        endless = member("@", b"n" * (2 << 20), letter.encode())
+        yield f"header-{letter}-of-2-megabytes", tar(pair("a"), endless), ("a",), 1
+    yield "pax-200000-records", tar(pair("a"), member("@", b"5 a=\n" * 200_000, b"x"), pair("b")), ("a", "b"), None
     yield "gnu-sparse-file", tar(pair("a"), member("x.png", PICTURE, b"S"), pair("b")), ("a", "b"), None
     records: Mapping[str, tuple[bytes, tuple[str, ...], int | None]] = {
         "size-of-a-terabyte": (b"22 size=1099511627776\n", ("a",), 1),
@@ -227,9 +234,8 @@ def _extensions() -> Iterator[TarCase]:
     for name, (record, keys, lost) in records.items():
         yield f"pax-{name}", tar(pair("a"), member("@", record, b"x"), pair("b"), pair("c")), keys, lost
         data = tar(pair("a"), member("@", record, b"g"), pair("b"), pair("c"))
-        if name in {"name-that-leaves", "name-of-nothing"}:
-            keys = ("a",)  # all that follow bear that name, which is no picture's
-        yield f"pax-for-all-{name}", data, keys, lost
+        named = name in {"name-that-leaves", "name-of-nothing"}  # all that follow, and it is no picture's
+        yield f"pax-for-all-{name}", data, ("a",) if named else keys, lost
 
 
 def _by_tarfile(kind: int, name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Fuzzing of what strangers send: captions, pictures and the index of tars; a small budget here, a larger with `long`."""
+"""Fuzzing of what strangers send: captions, pictures, the index of tars; a small budget here, a larger with `long`."""
 
 import io
 import subprocess
@@ -27,7 +27,9 @@ ROOT = Path(__file__).parents[2]
 CONFIG = PreprocessConfig(max_image_pixels=1_000_000)
 FILES = tuple(encoded(scene(number, 24, 16), name) for number, name in enumerate(FORMATS))
 BUDGET = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-PIECES = st.sampled_from(["<b>", "&lt;", "&#0;", "\0", "\u202e", "\u200d", "\U000e0041", "\x1b[2J", "[red]", "|", "`", " "])
+PIECES = st.sampled_from(
+    ["<b>", "&lt;", "&#0;", "\0", "\u202e", "\u200d", "\U000e0041", "\x1b[2J", "[red]", "|", "`", " "]
+)
 TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=40).map("".join)
 CAPTIONS = TEXTS.map(lambda text: text.encode(errors="surrogatepass")) | st.binary(max_size=200)
 

@@ -22,7 +22,6 @@ from tests.hostile.cases import PairCase, pair_cases
 from tests.hostile.image_cases import MAX_IMAGE_BYTES
 from tests.hostile.shards import NEIGHBOURS, write_cases
 
-
 CASES = pair_cases()
 CONFIG = PreprocessConfig(max_image_bytes=MAX_IMAGE_BYTES, max_caption_bytes=MAX_CAPTION_BYTES)
 

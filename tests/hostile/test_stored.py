@@ -108,7 +108,7 @@ def _as_expected(case: PairCase, row: dict[str, Any]) -> bool:
     """An unreadable pair is in quarantine for its reason; another one has any verdict but such a reason."""
     if case.reason is not None:
         return (row["verdict"], row["reason"]) == (Verdict.QUARANTINE, case.reason)
-    return row["verdict"] != Verdict.QUARANTINE or row["reason"] == Reason.LANGUAGE_UNSUPPORTED
+    return bool(row["verdict"] != Verdict.QUARANTINE or row["reason"] == Reason.LANGUAGE_UNSUPPORTED)
 
 
 def test_captions_come_back_as_they_came_and_as_they_were_cleaned(curated: Curated):

@@ -3,8 +3,6 @@
 import hashlib
 import multiprocessing
 import os
-import signal
-from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +24,7 @@ from tasks.retrying import is_transient
 from tasks.workplace import LANES
 from tests.hostile.pictures import flat_png, tiff_of_tiles, tiny_png
 from tests.tasks.dying import GOOD, OTHER, crashing, killed, killed_once, prepare_and_wait
+from tests.tasks.orders import listed, reasons
 from tests.unit.pictures import encoded, scene
 
 DEADLINE_S = 60
@@ -121,25 +120,6 @@ def test_isolation_without_a_process_is_refused():
 
 ISOLATED = PreprocessConfig(isolate_decoding=True, decode_timeout_s=1, decode_memory_bytes=130_000_000)
 """Limits that only the bombs below meet: the first takes 3 s, the second 147 MB for its pixels."""
-
-
-def listed(folder: Path, images: Sequence[bytes], config: PreprocessConfig) -> Preparation:
-    """Order the preparation of some pictures, each of them the picture of two pairs."""
-    pairs: list[IngestedPair] = []
-    for number, image in enumerate(images):
-        path = folder / f"{number}.image"
-        path.write_bytes(image)
-        place, digest = Location(str(path), 0, len(image)), hashlib.sha256(image).hexdigest()
-        pairs += [IngestedPair(2 * number + n, f"{number}.{n}", "key", place, digest, b"a scene") for n in range(2)]
-    pair_list = write_pairs(folder / "pairs.arrow", pairs).path
-    files = (folder / "0.pixels", folder / "0.json")
-    fit = Fit(32, 32, "crop", "bicubic")
-    return Preparation(pair_list, 0, len(pairs), frozenset(), config, Cleaner.DEFAULT, fit, *files)
-
-
-def reasons(order: Preparation) -> list[Reason | None]:
-    """Tell of every prepared pair why its picture could not be measured."""
-    return [one.unmeasurable.get("image.width") for one in read_prepared(order.pixels, order.measurements).measurements]
 
 
 def test_a_picture_over_its_time_and_one_over_its_memory_are_each_refused_and_nothing_else_is(tmp_path: Path):

@@ -35,7 +35,7 @@ class Member:
 
 
 class _Header(tarfile.TarInfo):
-    """A TarInfo that refuses what tarfile takes: sizes below zero, endless extensions, and pax records that are none."""
+    """A TarInfo that refuses what tarfile takes: sizes below zero, endless extensions, pax records that are none."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -47,7 +47,7 @@ class _Header(tarfile.TarInfo):
         return header
 
     def _proc_pax(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
-        stream = cast(BinaryIO, tar.fileobj)
+        stream = cast("BinaryIO", tar.fileobj)
         start = stream.tell()
         _check_records(stream.read(self.size))
         stream.seek(start)
@@ -56,9 +56,9 @@ class _Header(tarfile.TarInfo):
 
 
 def _check_records(records: bytes) -> None:
-    """Refuse pax records of wrong lengths, which tarfile passes over, or not, by its version, and sizes that are none."""
-    place = 0
-    while records[place:].strip(b"\0"):
+    """Refuse records of wrong lengths, which tarfile passes over, or not, by its version, and sizes that are none."""
+    place, whole = 0, len(records.rstrip(b"\0"))
+    while place < whole:
         record = _RECORD.match(records, place)
         end = place + int(record[1]) if record is not None else 0
         if record is None or end < record.end() or records[end - 1 : end] != b"\n":
