@@ -11,7 +11,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from benchmarks.measured_run import server_seconds
 from flows.curate import curate
 from pairsift.adapters.memory import keep_freed_memory
-from pairsift.cli import summary_of
+from pairsift.cli.running import summary_of
 from pairsift.config import RunRequest
 
 

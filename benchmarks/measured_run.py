@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settin
 from benchmarks.bare_forward import bare_cost
 from flows.curate import curate
 from pairsift.adapters.memory import keep_freed_memory
-from pairsift.cli import summary_of
+from pairsift.cli.running import summary_of
 from pairsift.config import RunConfig, RunRequest, ScoreConfig
 
 

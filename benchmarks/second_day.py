@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.derived import add_pair, derived_pairs
-from pairsift.cli import PREFECT_DEFAULTS
+from pairsift.cli.running import PREFECT_DEFAULTS
 
 WARMUP_PAIRS = 64
 RUNS = ("first day", "second day", "second day again, unchanged")

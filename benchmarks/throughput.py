@@ -15,7 +15,7 @@ from statistics import mean
 from typing import Any
 
 from benchmarks.derived import write_derived
-from pairsift.cli import PREFECT_DEFAULTS
+from pairsift.cli.running import PREFECT_DEFAULTS
 
 WARMUP_PAIRS = 64
 COLUMNS = (

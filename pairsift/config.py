@@ -209,6 +209,7 @@ class RunConfig(Model):
         "the model to run.",
     )
     dispatch: DispatchConfig = Field(default=DispatchConfig(), description="Who works on the partitions.")
+    report: bool = Field(default=True, description="Draw a page of what the run committed, with small pictures.")
 
     @model_validator(mode="after")
     def _isolated_decoding_needs_processes(self) -> Self:

@@ -113,6 +113,7 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
     dataset = summary["dataset"]
     lines = [
         f"Results   {summary['out']}/{dataset}/manifest.json",
+        *([f"Report    {summary['report']}"] if summary["report"] else []),
         f"Database  {summary['database']}",
         f"Took      {summary['seconds']:.1f} s",
         "",
@@ -250,15 +251,23 @@ def render_export(told: Mapping[str, Any]) -> list[RenderableType]:
     return [plain_line(line) for line in [*lines, f"Manifest  {told['manifest']}"]]
 
 
+def render_report(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say where the page is."""
+    pairs = told["pairs"]
+    lines = [f"{pairs['kept']:,} of {pairs['read']:,} pairs kept", f"Report    {told['report']}"]
+    return [plain_line(line) for line in lines]
+
+
 def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
     """Say what the data set is calibrated by now, and who goes by it."""
     lines = [
         f"Calibration  {told['calibration']}",
         f"Before       {told['before'] or '–'}",
         f"Made of      {told['pairs']} pairs, {told['nulls']} cross pairs, in {told['seconds']:.1f} s",
+        f"Drift        is told against reference window {told['window'] or '–'}",
     ]
     if told["calibration"] == told["before"]:
-        return [plain_line(line) for line in [*lines, "", "It is the one used already: nothing changes."]]
+        return [plain_line(line) for line in [*lines, "", "It is the calibration used already: no decision changes."]]
     lines += [
         "",
         "Nothing is decided by it yet. It is used by",

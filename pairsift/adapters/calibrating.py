@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from pairsift.adapters.calibrations import calibration_uri, join_pairs, write_reference
 from pairsift.adapters.comparing import Advance, no_progress
+from pairsift.adapters.drifting import make_window
 from pairsift.adapters.store.decisions import committed_partitions, find_dataset, newest_scores, smallest_survivors
 from pairsift.adapters.store.registry import current_calibration, register_calibration
 from pairsift.adapters.store.rows import CalibrationRow
@@ -28,20 +29,24 @@ from pairsift.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A calibration that a data set uses from now on, the one before (None: there was none), and of how many pairs."""
+    """What a data set is held against from now on: a calibration, of so many pairs, and a reference window of drift.
+
+    `before` is the calibration it had (None: none); `window` the window's number (None: too few pairs for one).
+    """
 
     calibration: str
     before: str | None
     pairs: int
     nulls: int
+    window: int | None
     seconds: float
 
 
 def calibrate_anew(engine: Engine, storage: Path, dataset: str, advance: Advance = no_progress) -> Made:
     """Make a new calibration of what stands committed and survived rules and copies: the smallest uids with embeddings.
 
-    Only of partitions that are scored as the one committed last: a calibration is an encoder's. ConfigError if they are
-    too few. Nothing is decided by it yet.
+    And a new reference window of drift of all that stands committed. Only of partitions that are scored as the one
+    committed last: a calibration is an encoder's. ConfigError if they are too few. Nothing is decided by it yet.
     """
     started = time.monotonic()
     dataset_id = find_dataset(engine, dataset)
@@ -55,7 +60,9 @@ def calibrate_anew(engine: Engine, storage: Path, dataset: str, advance: Advance
         )
     register_calibration(engine, dataset_id, row, anew=True)
     pairs, nulls = row.summary["n_reference"], row.summary["n_null"]
-    return Made(row.fingerprint, before, int(str(pairs)), int(str(nulls)), time.monotonic() - started)
+    window = make_window(engine, dataset, scored)
+    number = None if window is None else window.number
+    return Made(row.fingerprint, before, int(str(pairs)), int(str(nulls)), number, time.monotonic() - started)
 
 
 def write_calibration(storage: Path, score_fingerprint: str, candidates: EmbeddedPairs) -> CalibrationRow | None:

@@ -67,7 +67,8 @@ def watch_drift(engine: Engine, run: WatchedRun) -> Watched:
 def make_window(engine: Engine, dataset_name: str, score_fingerprint: str) -> Window | None:
     """Make the next reference window of all that stands committed of a data set, scored in this way.
 
-    None, and nothing is made, of fewer than MIN_WINDOW_PAIRS pairs. Earlier windows and comparisons with them stay.
+    None, and nothing is made, of fewer than MIN_WINDOW_PAIRS pairs; the newest one where it is of just these. Earlier
+    windows and comparisons with them stay.
     """
     keys: list[str] = []
     decision_sets: set[int] = set()
@@ -86,6 +87,8 @@ def make_window(engine: Engine, dataset_name: str, score_fingerprint: str) -> Wi
         tuple(keys), decision_sets.pop() if alike else None, merged if alike else replace(merged, kept=None)
     )
     last = newest_window(engine, dataset_name, score_fingerprint)
+    if last is not None and made == NewWindow(last.partitions, last.decision_set_id, last.statistics):
+        return last
     add_window(engine, dataset_name, score_fingerprint, 1 if last is None else last.number + 1, made)
     return newest_window(engine, dataset_name, score_fingerprint)
 

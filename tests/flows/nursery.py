@@ -20,7 +20,8 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 
 import flows.curate  # noqa: F401 - imported for all that are forked
-from pairsift.cli import PREFECT_DEFAULTS, main
+from pairsift.cli import main
+from pairsift.cli.running import PREFECT_DEFAULTS
 from pairsift.config import ScoreConfig
 from pairsift.models.device import limit_threads
 from pairsift.models.encoder import load_encoder

@@ -15,7 +15,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlo
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from sqlalchemy import Engine, text
 
-from pairsift.cli import execute
+from pairsift.cli.running import execute
 from pairsift.config import RunConfig, RunRequest, ScoreConfig
 from pairsift.models.scores import Encoder, Scores
 

@@ -25,19 +25,38 @@ COPY_TYPES: tuple[tuple[type, str], ...] = (
 )
 
 
-def insert_rows(
-    connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[object, ...]]
-) -> int:
+def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
     """Append `rows`, values in the order of `columns`, within the connection's transaction; return how many.
+
+    Values are as `storable_rows` asks for.
+    """
+    return insert_storable(connection, table, columns, storable_rows(table, columns, rows))
+
+
+def insert_storable(connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[Row]) -> int:
+    """Append rows that `storable_rows` gave; return how many."""
+    driver = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        return _insert_sqlite(cast("sqlite3.Connection", driver), table, columns, rows)
+    return _copy_postgresql(cast("psycopg.Connection[tuple[object, ...]]", driver), table, columns, rows)
+
+
+def storable_rows(table: Table, columns: Sequence[str], rows: Iterable[Row]) -> Iterator[Row]:
+    """Check rows and make their texts storable, a block at a time: column by column is three times faster.
 
     Values are plain Python ones: TypeError for a NumPy scalar, which SQLite would store as bytes without a word;
     ValueError for NaN, which it would store as NULL.
     """
-    checked = _storable_rows(table, columns, rows)
-    driver = connection.connection.driver_connection
-    if connection.dialect.name == "sqlite":
-        return _insert_sqlite(cast("sqlite3.Connection", driver), table, columns, checked)
-    return _copy_postgresql(cast("psycopg.Connection[tuple[object, ...]]", driver), table, columns, checked)
+    remaining = iter(rows)
+    while block := list(islice(remaining, BLOCK_ROWS)):
+        by_column = list(zip(*block, strict=True))
+        for name, values in zip(columns, by_column, strict=True):
+            _refuse_unstorable(table, name, values)
+        texts = {n: by_column[n] for n, name in enumerate(columns) if isinstance(table.c[name].type, Text)}
+        changed = {n: list(map(_storable, values)) for n, values in texts.items() if not _are_plain(values)}
+        if changed:
+            block = list(zip(*(changed.get(n, values) for n, values in enumerate(by_column)), strict=True))
+        yield from block
 
 
 def fetch_rows(connection: Connection, query: Select[Any]) -> list[tuple[Any, ...]]:
@@ -57,20 +76,6 @@ def storable_text(value: str | bytes) -> str:
     if not decoded.isascii():
         decoded = decoded.encode("utf-8", "backslashreplace").decode()
     return decoded.replace("\0", "\\x00") if "\0" in decoded else decoded
-
-
-def _storable_rows(table: Table, columns: Sequence[str], rows: Iterable[tuple[object, ...]]) -> Iterator[Row]:
-    """Check rows and make their texts storable, a block at a time: column by column is three times faster."""
-    remaining = iter(rows)
-    while block := list(islice(remaining, BLOCK_ROWS)):
-        by_column = list(zip(*block, strict=True))
-        for name, values in zip(columns, by_column, strict=True):
-            _refuse_unstorable(table, name, values)
-        texts = {n: by_column[n] for n, name in enumerate(columns) if isinstance(table.c[name].type, Text)}
-        changed = {n: list(map(_storable, values)) for n, values in texts.items() if not _are_plain(values)}
-        if changed:
-            block = list(zip(*(changed.get(n, values) for n, values in enumerate(by_column)), strict=True))
-        yield from block
 
 
 def _refuse_unstorable(table: Table, column: str, values: Sequence[object]) -> None:

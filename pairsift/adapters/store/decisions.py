@@ -9,7 +9,13 @@ from sqlalchemy import Engine, Select, Text, and_, cast, func, or_, select
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.bulk import fetch_rows
 from pairsift.adapters.store.engine import writing
-from pairsift.adapters.store.protocol import append_decisions, enter_decided, replace_exports, verdict_counts
+from pairsift.adapters.store.protocol import (
+    append_decisions,
+    enter_decided,
+    prepare_decisions,
+    replace_exports,
+    verdict_counts,
+)
 from pairsift.adapters.store.rows import DecidedRow, ExportRow
 from pairsift.adapters.store.tables import (
     attempt,
@@ -25,11 +31,9 @@ from pairsift.adapters.store.tables import (
     score,
 )
 from pairsift.core.conditions import nearest
-from pairsift.core.records import Reason, Verdict
+from pairsift.core.judgements import SELECTED_OUT
+from pairsift.core.records import Verdict
 from pairsift.errors import ConfigError, ConservationError
-
-SELECTED_OUT = (Reason.BELOW_CUT, Reason.LIKELY_MISMATCHED)
-"""Reasons of those that passed rules and copies, and were left out by the selection."""
 
 ROWS_AT_ONCE = 1000
 
@@ -187,10 +191,11 @@ def decide_attempt(engine: Engine, made: DecidedRow, rows: Iterable[tuple[object
     are not exactly as counted. The rows are of an attempt, which never changes: if its partition has been committed
     again meanwhile they do no harm.
     """
+    prepared = list(prepare_decisions(made.attempt_id, made.decision_set_id, rows))  # while no one waits for the lock
     with writing(engine) as connection:
         if not enter_decided(connection, made):
             return False
-        append_decisions(connection, made.attempt_id, made.decision_set_id, rows)
+        append_decisions(connection, prepared)
         found = verdict_counts(connection, made.attempt_id, made.decision_set_id)
         if found != made.counts or not found.conserved:
             raise ConservationError(

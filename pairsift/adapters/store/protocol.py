@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from pairsift.adapters.store.bulk import insert_rows, storable_text
+from pairsift.adapters.store.bulk import insert_rows, insert_storable, storable_rows, storable_text
 from pairsift.adapters.store.drift import append_statistics
 from pairsift.adapters.store.engine import now, writing
 from pairsift.adapters.store.registry import insert_if_missing, insert_missing
@@ -41,6 +41,7 @@ from pairsift.core.records import Verdict
 from pairsift.errors import ConservationError, Fenced
 
 VERDICT_AT = DECISION_COLUMNS.index("verdict")
+_APPENDED = ("attempt_id", "decision_set_id", *DECISION_COLUMNS, "export_row")
 
 
 def renew_lease(engine: Engine, claim: Claim) -> None:
@@ -195,15 +196,22 @@ def _append_rows(connection: Connection, claim: Claim, result: AttemptResult) ->
     insert_rows(connection, pair, ("attempt_id", *PAIR_COLUMNS), pairs)
     scores = ((attempt_id, *row) for row in result.scores)
     insert_rows(connection, score, ("attempt_id", *SCORE_COLUMNS), scores)
-    append_decisions(connection, attempt_id, result.decision_set_id, result.decisions)
+    append_decisions(connection, prepare_decisions(attempt_id, result.decision_set_id, result.decisions))
 
 
-def append_decisions(
-    connection: Connection, attempt_id: int, decision_set_id: int, rows: Iterable[tuple[object, ...]]
-) -> None:
-    """Append an attempt's decisions under a decision set, in the order of DECISION_COLUMNS, ordinals rising from 0."""
-    columns = ("attempt_id", "decision_set_id", *DECISION_COLUMNS, "export_row")
-    insert_rows(connection, decision, columns, _number_kept((attempt_id, decision_set_id), rows))
+def prepare_decisions(
+    attempt_id: int, decision_set_id: int, rows: Iterable[tuple[object, ...]]
+) -> Iterator[tuple[object, ...]]:
+    """Make of an attempt's decisions, in the order of DECISION_COLUMNS, what `append_decisions` takes.
+
+    ConservationError unless ordinals rise from 0 without a gap.
+    """
+    return storable_rows(decision, _APPENDED, _number_kept((attempt_id, decision_set_id), rows))
+
+
+def append_decisions(connection: Connection, prepared: Iterable[tuple[object, ...]]) -> None:
+    """Append prepared decisions."""
+    insert_storable(connection, decision, _APPENDED, prepared)
 
 
 def enter_decided(connection: Connection, made: DecidedRow) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from prefect.logging import disable_run_logger
 from sqlalchemy import Engine, func, select
 
-from pairsift.adapters import decider
+from pairsift.adapters import decider, drifting
 from pairsift.adapters.calibrations import calibration_uri, read_reference
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.redeciding import Again, decide_again
@@ -305,6 +305,18 @@ def test_calibrate_makes_a_new_one_of_the_survivors_and_decide_goes_by_it(
     assert result["partitions"] == {"decided": 3, "known": 0, "left": []}
     again = told(pairsift, "calibrate", "source")
     assert again["calibration"] == again["before"] == made["calibration"]
+
+
+def test_calibrate_also_makes_the_window_that_drift_is_told_against(
+    pairsift: Command, calibrated: Path, monkeypatch: pytest.MonkeyPatch
+):
+    few = told(pairsift, "calibrate", "source")["window"]
+    monkeypatch.setattr(drifting, "MIN_WINDOW_PAIRS", 10)
+
+    assert (few, told(pairsift, "calibrate", "source")["window"]) == (None, 1)
+    cut(calibrated / "c.tar", (36, 37, 38, 40))
+    curate(calibrated, policy=str(by_fdr(calibrated.parent)))
+    assert told(pairsift, "calibrate", "source")["window"] == 2
 
 
 def test_what_is_decided_by_a_new_calibration_is_what_a_run_decides(pairsift: Command, calibrated: Path):

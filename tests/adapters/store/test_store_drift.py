@@ -204,6 +204,18 @@ def test_a_window_over_several_policies_has_no_keep_rate(engine: Engine):
     assert (window.decision_set_id, window.statistics.kept) == (None, None)
 
 
+def test_a_window_of_the_same_pairs_is_not_made_twice(engine: Engine):
+    commit(engine, "a", ALIKE)
+
+    first, again = (make_window(engine, "cats", "score-1") for _ in range(2))
+    commit(engine, "b", DARKER)
+    next_one = make_window(engine, "cats", "score-1")
+
+    assert first == again
+    assert next_one is not None
+    assert (next_one.number, next_one.partitions, rows(engine, reference_window)) == (2, ("a", "b"), 2)
+
+
 def test_two_processes_that_make_the_first_window_at_once_get_the_same(
     engine: Engine, open_another: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,0 +1,10 @@
+"""The commands. Thin: each reads its options, calls the library, and prints tables or, with --json, one object."""
+
+# In the order in which --help lists them:
+# isort: off
+from pairsift.cli import running, looking, deciding, examining
+
+# isort: on
+from pairsift.cli.app import app, main
+
+__all__ = ["app", "deciding", "examining", "looking", "main", "running"]
