@@ -1,6 +1,5 @@
 """Hostile and odd pictures, each with the reason for which it must be quarantined, or None where it is measured."""
 
-import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -9,7 +8,19 @@ import numpy as np
 from PIL import Image
 
 from pairsift.core.records import Reason
-from tests.hostile.pictures import flat_png, png, png_chunk, tiff, tiff_head, tiff_of_tiles, tiny_png
+from tests.hostile.pictures import (
+    flat_png,
+    flipped,
+    patched,
+    png,
+    png_chunk,
+    tiff,
+    tiff_head,
+    tiff_of_tiles,
+    tiny_png,
+    with_segment,
+    without,
+)
 from tests.unit.pictures import encoded, gradient, scene
 
 MAX_IMAGE_BYTES = 500_000
@@ -84,29 +95,29 @@ def _jpegs() -> Iterator[ImageCase]:
     scan = whole.index(b"\xff\xda")
     yield "jpeg-half-and-an-end-marker", whole[: len(whole) // 2] + b"\xff\xd9", CORRUPT
     yield "jpeg-without-end-marker", whole[:-2], CORRUPT
-    yield "jpeg-65535-square", _patched(whole, frame + 5, b"\xff\xff\xff\xff"), PIXELS
-    yield "jpeg-of-no-width", _patched(whole, frame + 7, b"\0\0"), CORRUPT
-    yield "jpeg-of-no-height", _patched(whole, frame + 5, b"\0\0"), CORRUPT
-    yield "jpeg-higher-than-its-data", _patched(whole, frame + 5, struct.pack(">H", 720)), CORRUPT
-    yield "jpeg-of-12-bits", _patched(whole, frame + 4, b"\x0c"), CORRUPT
-    yield "jpeg-of-five-components", _patched(whole, frame + 9, b"\x05"), CORRUPT
-    yield "jpeg-lossless-frame", _patched(whole, frame + 1, b"\xc3"), CORRUPT
-    yield "jpeg-hierarchical-frame", _patched(whole, frame + 1, b"\xc5"), CORRUPT
-    yield "jpeg-arithmetic-frame-of-huffman-data", _patched(whole, frame + 1, b"\xc9"), CORRUPT
-    yield "jpeg-without-quantisation", _without(whole, b"\xff\xdb"), CORRUPT
-    yield "jpeg-without-huffman-tables", _without(whole, b"\xff\xc4"), None  # the standard's: motion JPEG does so
-    yield "jpeg-segment-longer-than-the-file", _patched(whole, 4, b"\xff\xff"), CORRUPT
+    yield "jpeg-65535-square", patched(whole, frame + 5, b"\xff\xff\xff\xff"), PIXELS
+    yield "jpeg-of-no-width", patched(whole, frame + 7, b"\0\0"), CORRUPT
+    yield "jpeg-of-no-height", patched(whole, frame + 5, b"\0\0"), CORRUPT
+    yield "jpeg-higher-than-its-data", patched(whole, frame + 5, struct.pack(">H", 720)), CORRUPT
+    yield "jpeg-of-12-bits", patched(whole, frame + 4, b"\x0c"), CORRUPT
+    yield "jpeg-of-five-components", patched(whole, frame + 9, b"\x05"), CORRUPT
+    yield "jpeg-lossless-frame", patched(whole, frame + 1, b"\xc3"), CORRUPT
+    yield "jpeg-hierarchical-frame", patched(whole, frame + 1, b"\xc5"), CORRUPT
+    yield "jpeg-arithmetic-frame-of-huffman-data", patched(whole, frame + 1, b"\xc9"), CORRUPT
+    yield "jpeg-without-quantisation", without(whole, b"\xff\xdb"), CORRUPT
+    yield "jpeg-without-huffman-tables", without(whole, b"\xff\xc4"), None  # the standard's: motion JPEG does so
+    yield "jpeg-segment-longer-than-the-file", patched(whole, 4, b"\xff\xff"), CORRUPT
     yield "jpeg-201-scans", whole[:scan] + whole[scan:-2] * 201 + b"\xff\xd9", CORRUPT
-    yield "jpeg-marker-in-the-data", _patched(whole, scan + 200, b"\xff\xd8\xff\xd8"), CORRUPT
-    yield "jpeg-zeros-in-the-data", _patched(whole, scan + 40, bytes(64)), None  # no checksum: no decoder can tell
-    yield "jpeg-scan-of-an-unknown-component", _patched(whole, scan + 5, b"\x09"), CORRUPT
-    yield "jpeg-exif-without-end", _with_segment(whole, 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"), None
-    yield "jpeg-exif-that-points-at-itself", _with_segment(whole, 0xE1, b"Exif\0\0II*\0\x08\0\0\0\0\0\x08\0\0\0"), None
-    yield "jpeg-broken-colour-profile", _with_segment(whole, 0xE2, b"ICC_PROFILE\0\x09\x01garbage"), CORRUPT
-    yield "jpeg-xmp-bomb", _with_segment(whole, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + b"<a>" * 9000), None
-    yield "jpeg-photoshop-block", _with_segment(whole, 0xED, b"Photoshop 3.0\08BIM\4\4\0\0\xff\xff\xff\xff"), None
-    yield "jpeg-comment-of-nul-and-escape", _with_segment(whole, 0xFE, b"\0\x1b[2J\xe2\x80\xae"), None
-    yield "jpeg-a-hundred-segments", _with_segment(whole, 0xE5, b"x" * 4000, 100), None
+    yield "jpeg-marker-in-the-data", patched(whole, scan + 200, b"\xff\xd8\xff\xd8"), CORRUPT
+    yield "jpeg-zeros-in-the-data", patched(whole, scan + 40, bytes(64)), None  # no checksum: no decoder can tell
+    yield "jpeg-scan-of-an-unknown-component", patched(whole, scan + 5, b"\x09"), CORRUPT
+    yield "jpeg-exif-without-end", with_segment(whole, 0xE1, b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"), None
+    yield "jpeg-exif-that-points-at-itself", with_segment(whole, 0xE1, b"Exif\0\0II*\0\x08\0\0\0\0\0\x08\0\0\0"), None
+    yield "jpeg-broken-colour-profile", with_segment(whole, 0xE2, b"ICC_PROFILE\0\x09\x01garbage"), CORRUPT
+    yield "jpeg-xmp-bomb", with_segment(whole, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + b"<a>" * 9000), None
+    yield "jpeg-photoshop-block", with_segment(whole, 0xED, b"Photoshop 3.0\08BIM\4\4\0\0\xff\xff\xff\xff"), None
+    yield "jpeg-comment-of-nul-and-escape", with_segment(whole, 0xFE, b"\0\x1b[2J\xe2\x80\xae"), None
+    yield "jpeg-a-hundred-segments", with_segment(whole, 0xE5, b"x" * 4000, 100), None
     yield "jpeg-two-in-one-file", whole + encoded(gradient(), "JPEG"), None
 
 
@@ -119,11 +130,11 @@ def _pngs() -> Iterator[ImageCase]:
     yield "png-missing-rows", png(size, zlib.compress(rows[: 49 * 6])), CORRUPT
     yield "png-missing-a-byte", png(size, zlib.compress(rows[:-1])), CORRUPT
     yield "png-rows-to-spare", png(size, zlib.compress(rows * 2)), None
-    yield "png-wrong-header-checksum", _flipped(whole, 8 + 8 + 13), CORRUPT
-    yield "png-wrong-data-checksum", _flipped(whole, -13), CORRUPT
+    yield "png-wrong-header-checksum", flipped(whole, 8 + 8 + 13), CORRUPT
+    yield "png-wrong-data-checksum", flipped(whole, -13), CORRUPT
     yield (
         "png-wrong-checksum-of-a-note",
-        _flipped(png(size, data, [png_chunk(b"tEXt", b"a\0b")]), 8 + 25 + 8 + 3),
+        flipped(png(size, data, [png_chunk(b"tEXt", b"a\0b")]), 8 + 25 + 8 + 3),
         CORRUPT,
     )
     yield "png-without-end", whole[:-12], CORRUPT
@@ -162,13 +173,13 @@ def _split_data(size: tuple[int, int, int, int], data: bytes) -> bytes:
 
 def _gifs() -> Iterator[ImageCase]:
     whole = encoded(Image.fromarray(gradient(16, 16)).quantize(8), "GIF")
-    yield "gif-65535-square", _patched(whole, 6, b"\xff\xff\xff\xff"), PIXELS
+    yield "gif-65535-square", patched(whole, 6, b"\xff\xff\xff\xff"), PIXELS
     yield "gif-of-no-size", whole[:6] + bytes(4) + b"\0\0\0;", CORRUPT
     yield "gif-without-frame", whole[:13] + b";", CORRUPT
     yield "gif-that-is-a-script", b"GIF89a=1;/*" + bytes(30) + b"*/alert(1)//", CORRUPT
     yield "gif-codes-of-noise", whole[:-60] + np.random.default_rng(1).bytes(60), CORRUPT
     frames = [Image.new("RGB", (16, 16), (shade, 0, 0)) for shade in range(0, 250, 5)]
-    small = _patched(whole, whole.index(b"\x2c"), b"\x2c\0\0\0\0" + struct.pack("<HH", 16, 8))
+    small = patched(whole, whole.index(b"\x2c"), b"\x2c\0\0\0\0" + struct.pack("<HH", 16, 8))
     yield "gif-frame-smaller-than-its-canvas", small, None
     yield "gif-of-50-frames", encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]), None
 
@@ -177,25 +188,25 @@ def _webps() -> Iterator[ImageCase]:
     lossy, lossless = (encoded(scene(50, 64, 48), "WEBP", lossless=kind) for kind in (False, True))
     extended = b"VP8X" + struct.pack("<II", 10, 0) + (16_383).to_bytes(3, "little") * 2
     yield "webp-lossless", lossless, None
-    yield "webp-riff-length-too-long", _patched(lossy, 4, struct.pack("<I", 2**31)), CORRUPT
-    yield "webp-riff-length-too-short", _patched(lossy, 4, struct.pack("<I", 20)), CORRUPT
+    yield "webp-riff-length-too-long", patched(lossy, 4, struct.pack("<I", 2**31)), CORRUPT
+    yield "webp-riff-length-too-short", patched(lossy, 4, struct.pack("<I", 20)), CORRUPT
     yield "webp-empty-canvas-of-16384", b"RIFF" + struct.pack("<I", 4 + len(extended)) + b"WEBP" + extended, PIXELS
-    yield "webp-flipped-bytes", _patched(lossless, 40, bytes(64)), CORRUPT
+    yield "webp-flipped-bytes", patched(lossless, 40, bytes(64)), CORRUPT
     frames = [Image.fromarray(scene(seed, 32, 24)) for seed in range(3)]
     yield "webp-animated", encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:]), None
 
 
 def _bmps() -> Iterator[ImageCase]:
     whole = encoded(gradient(16, 8), "BMP")
-    yield "bmp-65536-square", _patched(whole, 18, struct.pack("<ii", 65_536, 65_536)), PIXELS
-    yield "bmp-2-to-the-31-wide", _patched(whole, 18, struct.pack("<i", 2**31 - 1)), PIXELS
-    yield "bmp-of-no-width", _patched(whole, 18, bytes(4)), CORRUPT
-    yield "bmp-negative-width", _patched(whole, 18, struct.pack("<i", -16)), PIXELS
-    yield "bmp-upside-down", _patched(whole, 22, struct.pack("<i", -8)), None
-    yield "bmp-of-17-bits", _patched(whole, 28, b"\x11"), CORRUPT
-    yield "bmp-compressed-by-9", _patched(whole, 30, b"\x09"), CORRUPT
-    yield "bmp-data-behind-the-end", _patched(whole, 10, struct.pack("<I", 2**31 - 1)), CORRUPT
-    yield "bmp-header-of-7-bytes", _patched(whole, 14, b"\x07"), CORRUPT
+    yield "bmp-65536-square", patched(whole, 18, struct.pack("<ii", 65_536, 65_536)), PIXELS
+    yield "bmp-2-to-the-31-wide", patched(whole, 18, struct.pack("<i", 2**31 - 1)), PIXELS
+    yield "bmp-of-no-width", patched(whole, 18, bytes(4)), CORRUPT
+    yield "bmp-negative-width", patched(whole, 18, struct.pack("<i", -16)), PIXELS
+    yield "bmp-upside-down", patched(whole, 22, struct.pack("<i", -8)), None
+    yield "bmp-of-17-bits", patched(whole, 28, b"\x11"), CORRUPT
+    yield "bmp-compressed-by-9", patched(whole, 30, b"\x09"), CORRUPT
+    yield "bmp-data-behind-the-end", patched(whole, 10, struct.pack("<I", 2**31 - 1)), CORRUPT
+    yield "bmp-header-of-7-bytes", patched(whole, 14, b"\x07"), CORRUPT
 
 
 def _tiffs() -> Iterator[ImageCase]:
@@ -277,29 +288,3 @@ def _odd_but_whole() -> Iterator[ImageCase]:
         "webp-transparent": lambda: encoded(picture.convert("RGBA"), "WEBP"),
     }
     yield from ((name, build(), None) for name, build in make.items())
-
-
-def _patched(data: bytes, place: int, new: bytes) -> bytes:
-    return data[:place] + new + data[place + len(new) :]
-
-
-def _flipped(data: bytes, place: int) -> bytes:
-    broken = bytearray(data)
-    broken[place] ^= 1
-    return bytes(broken)
-
-
-def _without(jpeg: bytes, marker: bytes) -> bytes:
-    """Leave out all segments of one marker, before the first scan."""
-    place, kept = 2, io.BytesIO()
-    kept.write(jpeg[:2])
-    while jpeg[place : place + 2] != b"\xff\xda":
-        end = place + 2 + int.from_bytes(jpeg[place + 2 : place + 4], "big")
-        kept.write(b"" if jpeg[place : place + 2] == marker else jpeg[place:end])
-        place = end
-    return kept.getvalue() + jpeg[place:]
-
-
-def _with_segment(jpeg: bytes, marker: int, body: bytes, times: int = 1) -> bytes:
-    segment = struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
-    return jpeg[:2] + segment * times + jpeg[2:]

@@ -1,5 +1,6 @@
 """Picture files built byte by byte, which no encoder would write."""
 
+import io
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
@@ -49,3 +50,32 @@ def flat_png(side: int) -> bytes:
 def tiny_png() -> bytes:
     """Write a picture of one grey pixel."""
     return png((1, 1, 8, 0), zlib.compress(b"\0\x80"))
+
+
+def patched(data: bytes, place: int, new: bytes) -> bytes:
+    """Write new bytes over those at a place."""
+    return data[:place] + new + data[place + len(new) :]
+
+
+def flipped(data: bytes, place: int) -> bytes:
+    """Turn over one bit."""
+    broken = bytearray(data)
+    broken[place] ^= 1
+    return bytes(broken)
+
+
+def without(jpeg: bytes, marker: bytes) -> bytes:
+    """Leave out all segments of one marker, before the first scan."""
+    place, kept = 2, io.BytesIO()
+    kept.write(jpeg[:2])
+    while jpeg[place : place + 2] != b"\xff\xda":
+        end = place + 2 + int.from_bytes(jpeg[place + 2 : place + 4], "big")
+        kept.write(b"" if jpeg[place : place + 2] == marker else jpeg[place:end])
+        place = end
+    return kept.getvalue() + jpeg[place:]
+
+
+def with_segment(jpeg: bytes, marker: int, body: bytes, times: int = 1) -> bytes:
+    """Put a segment behind the first marker."""
+    segment = struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+    return jpeg[:2] + segment * times + jpeg[2:]

@@ -9,7 +9,7 @@ import struct
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 
-from tests.hostile.pictures import tiny_png
+from tests.hostile.pictures import patched, tiny_png
 
 KEYS = ("a", "b", "c", "d")
 PAIR_BYTES, END = 2048, 8192
@@ -75,10 +75,10 @@ def _cuts() -> Iterator[TarCase]:
 
 def _zeros() -> Iterator[TarCase]:
     hole = bytes(512)
-    yield "zero-block-for-a-header", _patched(WHOLE, 2 * PAIR_BYTES, hole), ("a", "b"), 1
-    yield "zero-block-for-a-caption-s-header", _patched(WHOLE, 2 * PAIR_BYTES + 1024, hole), ("a", "b"), 1
+    yield "zero-block-for-a-header", patched(WHOLE, 2 * PAIR_BYTES, hole), ("a", "b"), 1
+    yield "zero-block-for-a-caption-s-header", patched(WHOLE, 2 * PAIR_BYTES + 1024, hole), ("a", "b"), 1
     yield "zero-block-at-the-start", hole + WHOLE, (), 1
-    yield "zeros-in-a-picture", _patched(WHOLE, 2 * PAIR_BYTES + 512, hole), KEYS, None  # the picture's own affair
+    yield "zeros-in-a-picture", patched(WHOLE, 2 * PAIR_BYTES + 512, hole), KEYS, None  # the picture's own affair
     yield "two-tars-one-behind-the-other", WHOLE + WHOLE, KEYS, 1
     yield "rubbish-behind-the-end", WHOLE + b"rubbish", KEYS, 1
     yield "only-end-blocks", bytes(1024), (), None
@@ -87,11 +87,11 @@ def _zeros() -> Iterator[TarCase]:
 
 def _headers() -> Iterator[TarCase]:
     yield "wrong-checksum", tar(pair("a"), member("b.png", PICTURE, checksum=b"012345\0 "), pair("c")), ("a",), 1
-    yield "wrong-checksum-of-a-caption", _patched(WHOLE, PAIR_BYTES + 1024, b"B"), ("a",), 1
-    yield "wrong-checksum-at-the-start", _patched(WHOLE, 0, b"A"), (), 1
+    yield "wrong-checksum-of-a-caption", patched(WHOLE, PAIR_BYTES + 1024, b"B"), ("a",), 1
+    yield "wrong-checksum-at-the-start", patched(WHOLE, 0, b"A"), (), 1
     yield "checksum-that-is-no-number", tar(pair("a"), member("b.png", PICTURE, checksum=b"abcdefgh")), ("a",), 1
-    yield "header-of-noise", _patched(WHOLE, PAIR_BYTES, bytes(range(256)) * 2), ("a",), 1
-    yield "header-of-0xff", _patched(WHOLE, PAIR_BYTES, b"\xff" * 512), ("a",), 1
+    yield "header-of-noise", patched(WHOLE, PAIR_BYTES, bytes(range(256)) * 2), ("a",), 1
+    yield "header-of-0xff", patched(WHOLE, PAIR_BYTES, b"\xff" * 512), ("a",), 1
     yield (
         "signed-checksum",
         tar(pair("a"), _signed(member(b"b\xff.png", PICTURE)), pair("c")),
@@ -264,7 +264,3 @@ def _no_tars() -> Iterator[TarCase]:
         "noise": lambda: bytes(range(256)) * 40,
     }
     yield from ((f"no-tar-but-{name}", data(), (), 1) for name, data in foreign.items())
-
-
-def _patched(data: bytes, place: int, new: bytes) -> bytes:
-    return data[:place] + new + data[place + len(new) :]
