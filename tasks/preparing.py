@@ -108,7 +108,10 @@ def pool_of(processes: int) -> ProcessPool:
 
 def _result(pool: ProcessPool, work: Callable[[Preparation], int], order: Preparation) -> int:
     """Wait for the work; a pool that breaks before it has begun it would never say so itself."""
-    future = pool.schedule(work, [order])
+    try:
+        future = pool.schedule(work, [order])
+    except RuntimeError as error:  # it broke since it was looked at
+        raise BrokenProcessPool(str(error)) from error
     while not wait([future], timeout=_LOOK_S).done:
         if not pool.active:
             raise BrokenProcessPool("a process was killed before it began")
