@@ -132,7 +132,10 @@ def _decode(data: bytes, file_format: str, max_pixels: int) -> NDArray[np.uint8]
 def _is_covered(image: Image.Image) -> bool:
     """Say whether a TIFF's strips or tiles reach the picture's end: Pillow leaves black where there are too few."""
     boxes = [piece.extents for piece in getattr(image, "tile", ()) if piece.extents is not None]
-    return not boxes or (max(box[2] for box in boxes), max(box[3] for box in boxes)) == image.size
+    if not boxes:
+        return True
+    reached = (max(box[2] for box in boxes), max(box[3] for box in boxes))
+    return reached in {image.size, image.size[::-1]}  # Pillow tells the size of a picture that lies on its side turned
 
 
 def _orientation(image: Image.Image) -> int:
