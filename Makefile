@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run deploy test test-production test-browser check format lint types layers bench bench-gpu clean
+.PHONY: help setup run deploy test test-long test-production test-browser check format lint types layers bench bench-gpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -28,8 +28,11 @@ run: setup ## curate the sample data set with the embedded defaults
 deploy: setup ## put the flows on the Prefect server at PREFECT_API_URL; ALERTS=BLOCK-TYPE/NAME adds notifications
 	$(if $(ALERTS),PAIRSIFT_ALERTS='$(ALERTS)') $(BIN)/python deployments/deploy.py
 
-test: setup ## run all tests but the long ones of production, the fast ones first
+test: setup ## run all tests but the long ones, the fast ones first
 	$(BIN)/python -m pytest
+
+test-long: setup ## run the long tests of hostile input: fuzzing, decompression bombs (minutes)
+	$(BIN)/python -m pytest tests/hostile -m long
 
 test-production: setup ## run the long tests: faults, and a real Prefect server, PostgreSQL and workers (an hour)
 	$(BIN)/python -m pytest tests/production -m ''

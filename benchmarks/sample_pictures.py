@@ -15,7 +15,7 @@ from pairsift.config import PreprocessConfig, ScoreConfig
 from pairsift.core.consistency import best_cosines
 from pairsift.core.images import SQUARE, Fit
 from pairsift.core.measuring import encodable_caption
-from pairsift.core.preprocessing import Prepared, prepare_pairs
+from pairsift.core.preprocessing import Prepared, PreparedImage, prepare_image, prepare_pairs
 from pairsift.core.records import Cleaner, IngestedPair
 from pairsift.models.conse import Conse
 from pairsift.models.device import limit_threads, resolve
@@ -69,8 +69,12 @@ def prepare(pairs: Iterable[tuple[str, bytes, str]], fit: Fit = SQUARE) -> list[
     for key, image, caption in pairs:
         ingested.append(IngestedPair(len(ingested), key, key, None, key, caption.encode()))
         images[key] = image
-    fitted = partial(fit_picture, fit=fit)
-    return list(prepare_pairs(ingested, lambda pair: images[pair.key], PreprocessConfig(), Cleaner.DEFAULT, fitted))
+    config, fitted = PreprocessConfig(), partial(fit_picture, fit=fit)
+
+    def picture(pair: IngestedPair) -> PreparedImage:
+        return prepare_image(images[pair.key], config, fitted)
+
+    return list(prepare_pairs(ingested, picture, config, Cleaner.DEFAULT))
 
 
 def encode(pairs: Sequence[HonestPair], config: ScoreConfig) -> Encoded:

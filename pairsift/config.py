@@ -3,11 +3,11 @@
 import difflib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import ComputedFieldInfo, FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -93,6 +93,9 @@ class EnhanceConfig(Model):
     unsharp: bool = Field(default=False, description="Unsharp masking.")
 
 
+_DECODE_LIMITS = ("decode_timeout_s", "decode_memory_bytes")
+
+
 class PreprocessConfig(Model):
     """How bytes become pixels and captions."""
 
@@ -101,7 +104,30 @@ class PreprocessConfig(Model):
     )
     max_image_pixels: int = Field(default=50_000_000, ge=1, description="Larger pictures are not decoded.")
     max_caption_bytes: int = Field(default=100_000, ge=1, description="Longer captions are not read.")
+    isolate_decoding: bool = Field(
+        default=False,
+        description="Decode in processes of their own, within the two limits below: a picture that takes too much, or "
+        "that ends its process, is quarantined, and the run goes on. For pictures from strangers.",
+    )
+    decode_timeout_s: int = Field(
+        default=10,
+        ge=1,
+        title="Decode timeout (seconds)",
+        description="CPU seconds that one picture may take where decoding is isolated, and six times as many by the "
+        "clock.",
+    )
+    decode_memory_bytes: int = Field(
+        default=4_000_000_000,
+        ge=100_000_000,
+        description="Memory that a decoding process may take above what it started with.",
+    )
     enhance: EnhanceConfig = Field(default=EnhanceConfig(), description="Image enhancement.")
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """What of it changes a result: where decoding takes place does not, and its limits do where they are moved."""
+        usual = {name for name in _DECODE_LIMITS if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", exclude={"isolate_decoding", *usual})
 
 
 class ScoreConfig(Model):
@@ -209,10 +235,19 @@ class RunConfig(Model):
     decoders: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         default="auto",
         description="Processes that read and decode pictures beside the run's own; auto takes one a core on CUDA, "
-        "which one process's threads cannot feed, and none on a CPU, whose cores have the model to run.",
+        "which one process's threads cannot feed, and where decoding is isolated; else none on a CPU, whose cores have "
+        "the model to run.",
     )
     dispatch: DispatchConfig = Field(default=DispatchConfig(), description="Who works on the partitions.")
     report: bool = Field(default=True, description="Draw a page of what the run committed, with small pictures.")
+
+    @model_validator(mode="after")
+    def _isolated_decoding_needs_processes(self) -> Self:
+        if self.preprocess.isolate_decoding and self.decoders == 0:
+            raise PydanticCustomError(
+                "no_decoders", "isolate_decoding needs processes to decode in: leave decoders at auto, or give some"
+            )
+        return self
 
 
 def _known_time_zone(name: str) -> str:

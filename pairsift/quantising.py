@@ -19,8 +19,8 @@ from pairsift.config import RunConfig
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.ingesting import identify
 from pairsift.core.measuring import encodable_caption
-from pairsift.core.preprocessing import Prepared, prepare_pairs
-from pairsift.core.records import Cleaner
+from pairsift.core.preprocessing import Prepared, PreparedImage, prepare_image, prepare_pairs
+from pairsift.core.records import Cleaner, IngestedPair
 from pairsift.core.shift import Measured, Shift, measure_shift
 from pairsift.errors import ConfigError, SourceError
 from pairsift.models.checkpoints import find_clip
@@ -108,7 +108,11 @@ def read_pairs(source: str, config: RunConfig, count: int, *, english_only: bool
     images = [pair.image for pair in read]  # by place: partitions may use one key each for pairs of their own
     ingested = [identify(place, pair, config.preprocess.max_caption_bytes) for place, pair in enumerate(read)]
     fit = partial(fit_picture, fit=picture_fit(config.score))
-    prepared = prepare_pairs(ingested, lambda pair: images[pair.ordinal], config.preprocess, Cleaner.DEFAULT, fit)
+
+    def picture(pair: IngestedPair) -> PreparedImage:
+        return prepare_image(images[pair.ordinal], config.preprocess, fit)
+
+    prepared = prepare_pairs(ingested, picture, config.preprocess, Cleaner.DEFAULT)
     usable = list(_usable(prepared, english_only=english_only))
     if len(usable) < LEAST_PAIRS:
         raise SourceError(

@@ -47,4 +47,4 @@ def decoders(config: RunConfig) -> int:
     """Tell how many processes of their own prepare pairs."""
     if config.decoders != "auto":
         return config.decoders
-    return 0 if config.score.device == "cpu" else LANES
+    return LANES if config.score.device != "cpu" or config.preprocess.isolate_decoding else 0

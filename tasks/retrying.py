@@ -5,6 +5,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypedDict
 
 import httpx
+from pebble import ProcessExpired
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import RetryConditionCallable, Task
@@ -12,14 +13,15 @@ from prefect.tasks import RetryConditionCallable, Task
 from pairsift.adapters.store.engine import transient
 
 TRANSIENT_ERRNOS = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ESTALE, errno.ENETDOWN})
+_PASSING = (ConnectionError, TimeoutError, httpx.TransportError, ProcessExpired, BrokenProcessPool)
 
 
 def is_transient(error: BaseException) -> bool:
     """Say whether the same call may succeed later. Bad data, a missing file or a full disk will not.
 
-    BrokenProcessPool: a process beside this one was killed; the next call starts others.
+    ProcessExpired, BrokenProcessPool: a process beside this one was killed; the next call starts others.
     """
-    if isinstance(error, ConnectionError | TimeoutError | httpx.TransportError | BrokenProcessPool) or transient(error):
+    if isinstance(error, _PASSING) or transient(error):
         return True
     if isinstance(error, httpx.HTTPStatusError):  # Prefect's client raises its own kind of it
         return error.response.is_server_error

@@ -225,6 +225,8 @@ def _picture(row: Mapping[str, Any]) -> bytes | str:
     """Make a small picture of a pair's image; in words why there is none, where it cannot be had or decoded."""
     if row["source_uri"] is None:
         return str(Reason.IMAGE_MISSING)
+    if row["image_width"] is None:
+        return str(row["reason"])  # what could not be decoded may end a process that tries, and this one is not limited
     place = Location(row["source_uri"], row["byte_offset"], row["byte_size"])
     pair = IngestedPair(0, row["uid"], row["key"], place, row["image_sha256"], None)
     try:

@@ -44,12 +44,11 @@ class Prepared:
 
 def prepare_pairs(
     pairs: Iterable[IngestedPair],
-    read: Callable[[IngestedPair], bytes | None],
+    picture: Callable[[IngestedPair], PreparedImage],
     config: PreprocessConfig,
     cleaner: Cleaner,
-    fit: FitPicture,
 ) -> Iterator[Prepared]:
-    """Prepare pairs whose images `read` fetches; each different picture is fetched and decoded once.
+    """Prepare pairs whose pictures `picture` fetches and prepares, each different one once.
 
     Bytes that cannot be read are an outcome, never an error.
     """
@@ -58,7 +57,7 @@ def prepare_pairs(
     for pair in pairs:
         pixels = None
         if pair.image_sha256 not in seen:
-            image = prepare_image(read(pair), config, fit)
+            image = picture(pair)
             pixels = image.pixels
             seen[pair.image_sha256] = (None if pixels is None else pictures, image.measurement)
             pictures += pixels is not None
@@ -71,8 +70,13 @@ def prepare_image(data: bytes | None, config: PreprocessConfig, fit: FitPicture)
     """Decode a picture, measure it and bring it to the encoder's size."""
     rgb = decode_image(data, config)
     if isinstance(rgb, Reason):
-        return PreparedImage(None, _unmeasurable(IMAGE_SIGNALS, rgb))
+        return unreadable_image(rgb)
     return prepare_picture(rgb, len(data or b""), config, fit)  # it was decoded, so it is there
+
+
+def unreadable_image(reason: Reason) -> PreparedImage:
+    """Say of a picture why nothing could be measured of it."""
+    return PreparedImage(None, _unmeasurable(IMAGE_SIGNALS, reason))
 
 
 def prepare_picture(rgb: Pixels, size_bytes: int, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:

@@ -33,6 +33,9 @@ class Reason(StrEnum):
     IMAGE_UNKNOWN_FORMAT = "image_unknown_format"
     IMAGE_CORRUPT = "image_corrupt"
     IMAGE_TOO_MANY_PIXELS = "image_too_many_pixels"
+    IMAGE_DECODE_TIMEOUT = "image_decode_timeout"
+    IMAGE_DECODE_MEMORY = "image_decode_memory"
+    IMAGE_DECODE_CRASH = "image_decode_crash"
     # The caption cannot be read.
     CAPTION_MISSING = "caption_missing"
     CAPTION_NOT_UTF8 = "caption_not_utf8"

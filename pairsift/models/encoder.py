@@ -77,7 +77,7 @@ def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner
     return fingerprint(
         {
             "version": SCORING_VERSION,
-            "preprocess": preprocess.model_dump(mode="json"),
+            "preprocess": preprocess.identity,
             "cleaner": cleaner,
             "encoder": _find(resolve(config)).fingerprint,
         }

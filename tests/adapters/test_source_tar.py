@@ -159,7 +159,7 @@ def test_a_negative_size_in_a_pax_record_is_damage():
     members, damages = read(buffer.getvalue())
 
     assert members == []
-    assert damages == [Damage("unreadable header: negative size in a pax record", 0)]
+    assert damages == [Damage("unreadable header: a size of '-512' in a pax record", 0)]
 
 
 def test_a_long_chain_of_long_names_is_damage():

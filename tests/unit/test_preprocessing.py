@@ -6,7 +6,7 @@ import pytest
 
 from pairsift.config import EnhanceConfig, PreprocessConfig
 from pairsift.core.images import resize
-from pairsift.core.preprocessing import Pixels, Prepared, prepare_caption, prepare_image, prepare_pairs
+from pairsift.core.preprocessing import Pixels, Prepared, PreparedImage, prepare_caption, prepare_image, prepare_pairs
 from pairsift.core.records import Cleaner, IngestedPair, Reason
 from pairsift.core.signals import IMAGE_SIGNALS, TEXT_SIGNALS
 from tests.unit.pictures import encoded, scene
@@ -25,7 +25,10 @@ def pair(uid: str, image_sha256: str | None, caption: bytes | None = CAPTION) ->
 
 
 def prepare(*pairs: IngestedPair, read: Callable[[IngestedPair], bytes | None] = lambda _: JPEG) -> list[Prepared]:
-    return list(prepare_pairs(pairs, read, CONFIG, Cleaner.DEFAULT, squeeze))
+    def picture(one: IngestedPair) -> PreparedImage:
+        return prepare_image(read(one), CONFIG, squeeze)
+
+    return list(prepare_pairs(pairs, picture, CONFIG, Cleaner.DEFAULT))
 
 
 def test_a_good_pair_has_pixels_a_caption_and_every_signal():

@@ -5,10 +5,11 @@ without an error at a cut header, a cut between members, a bad checksum and a ze
 """
 
 import io
+import re
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from pairsift.adapters.sources.files import read_held
 from pairsift.core.records import Damage
@@ -18,6 +19,10 @@ _COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2
 
 # Beside its own errors, tarfile lets these out for sizes, lengths and chains of headers made of random bytes.
 _BAD_HEADER = (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError)
+
+_EXTENSIONS = frozenset({b"L", b"K", b"x", b"g", b"X"})
+_MAX_EXTENSION_BYTES = 1 << 20
+_RECORD = re.compile(rb"(\d{1,7}) ([^=]+)=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +37,38 @@ class Member:
 
 
 class _Header(tarfile.TarInfo):
-    """A TarInfo that refuses negative sizes, also in the headers of long names and pax records."""
+    """A TarInfo that refuses what tarfile takes: sizes below zero, endless extensions, pax records that are none."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         header = super().frombuf(buf, encoding, errors)
         if header.size < 0:
             raise tarfile.ReadError("negative size")
+        if header.type in _EXTENSIONS and header.size > _MAX_EXTENSION_BYTES:
+            raise tarfile.ReadError(f"{header.size} bytes of names or records, which would be read into memory")
         return header
+
+    def _proc_pax(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+        stream = cast("BinaryIO", tar.fileobj)
+        start = stream.tell()
+        _check_records(stream.read(self.size))
+        stream.seek(start)
+        header: tarfile.TarInfo = super()._proc_pax(tar)  # type: ignore[misc] # its one hook for records
+        return header
+
+
+def _check_records(records: bytes) -> None:
+    """Refuse records of wrong lengths, which tarfile passes over, or not, by its version, and sizes that are none."""
+    place, whole = 0, len(records.rstrip(b"\0"))
+    while place < whole:
+        record = _RECORD.match(records, place)
+        end = place + int(record[1]) if record is not None else 0
+        if record is None or end < record.end() or records[end - 1 : end] != b"\n":
+            raise tarfile.ReadError("a pax record of a wrong length")
+        value = records[record.end() : end - 1]
+        if record[2] == b"size" and not value.isdigit():  # tarfile takes 0
+            raise tarfile.ReadError(f"a size of {value.decode(errors='replace')[:20]!r} in a pax record")
+        place = end
 
 
 class _Headers(tarfile.TarFile):

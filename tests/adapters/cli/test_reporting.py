@@ -14,7 +14,7 @@ from tasks import workplace
 from tasks.finish import finish_run
 from tests.command_line import Command
 from tests.tasks.policy_files import fixed_cut
-from tests.tasks.shards import BLURRED, GOOD, TRUNCATED, cut
+from tests.tasks.shards import BLURRED, GOOD, TRUNCATED, cut, pairs_of
 from tests.tasks.steps import claimed, committed, plan_of
 
 
@@ -78,6 +78,19 @@ def test_pictures_that_are_gone_or_others_by_now_are_told_as_such(sharded: Path)
 
     assert {card.unseen for card in cards if card.partition == "a"} == {"not in the source any more"}
     assert {card.picture for card in cards} == {None}
+
+
+def test_a_picture_that_could_not_be_decoded_is_not_tried_again(sharded: Path, monkeypatch: pytest.MonkeyPatch):
+    curate(sharded, report=False)
+    tried: list[bytes | None] = []
+    monkeypatch.setattr("pairsift.adapters.overviews.make_thumbnail", lambda data, _: tried.append(data))
+
+    cards = [card for gallery in looked_at().galleries for card in gallery.cards]
+
+    assert [card.unseen for card in cards if card.verdict == "quarantine"] == ["image_corrupt"]
+    (broken,) = pairs_of([TRUNCATED]).values()
+    assert tried
+    assert not {*broken.values()} & {*tried}
 
 
 def test_a_copy_is_shown_with_the_pair_that_is_kept_in_its_place(tmp_path: Path, storage: Path):  # noqa: ARG001 - where it is stored
