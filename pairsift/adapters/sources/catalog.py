@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
+from pairsift.adapters.remote import answering, open_system
 from pairsift.adapters.sources import folder, webdataset
-from pairsift.adapters.sources.files import SourceFile, local_path, relative_name, remote, uri_of, walk
+from pairsift.adapters.sources.files import SourceFile, local_path, relative_name, uri_of, walk
 from pairsift.adapters.sources.folder import Folder, is_caption, is_image
 from pairsift.adapters.sources.patterns import base_of, find_shards, is_shard, refuse_unknown_braces
 from pairsift.adapters.sources.webdataset import WebDataset
@@ -97,8 +98,9 @@ def _is_folder(uri: str) -> bool:
     path = local_path(uri)
     if path is not None:
         return path.is_dir()
-    system, name = remote(uri)
-    return bool(system.isdir(name))
+    system, name = open_system(uri)
+    with answering(uri):
+        return bool(system.isdir(name))
 
 
 def _open_shards(uri: str) -> Source:

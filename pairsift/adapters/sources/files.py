@@ -10,16 +10,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote, unquote_to_bytes
 
-import fsspec.core
-
+from pairsift.adapters.remote import answering, open_remote, open_system, read_range, version_of
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.records import IngestedPair, Location
-from pairsift.errors import SourceChangedError, SourceError
+from pairsift.errors import SourceChangedError
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
-_VERSION_FIELDS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "mtime", "created")
-"""Where fsspec's file systems keep what changes with a file, the surest first."""
-
 
 MAX_COMPONENT = 150
 """File systems take 255 bytes; temporary names need some of them."""
@@ -91,17 +87,8 @@ def relative_name(uri: str, base: str) -> str:
     """Name what lies below a base by its escaped path from there; the inverse of `child_uri`."""
     path, root = local_path(uri), local_path(base)
     if path is None or root is None:
-        return escaped(remote(uri)[1].removeprefix(remote(base)[1].rstrip("/")).strip("/"))
+        return escaped(open_system(uri)[1].removeprefix(open_system(base)[1].rstrip("/")).strip("/"))
     return escaped(path.relative_to(root).as_posix())
-
-
-def remote(uri: str) -> tuple[Any, str]:
-    """Open fsspec's file system of a URI; SourceError where its protocol is unknown or needs a package."""
-    try:
-        system, path = fsspec.core.url_to_fs(uri)
-    except (ValueError, ImportError) as error:
-        raise SourceError(f"cannot open {uri}: {error}") from error
-    return system, path
 
 
 def walk(base: str) -> list[SourceFile]:
@@ -121,8 +108,10 @@ def _walk_local(root: Path) -> Iterator[SourceFile]:
 
 
 def _walk_remote(base: str) -> Iterator[SourceFile]:
-    system, root = remote(base)
-    for path, info in system.find(root, detail=True).items():
+    system, root = open_system(base)
+    with answering(base):
+        found = system.find(root, detail=True)
+    for path, info in found.items():
         file = remote_file(system, path, info, root)
         if not any(part.startswith(".") for part in file.name.split("/")):
             yield file
@@ -143,8 +132,7 @@ def local_file(path: Path, base: Path) -> SourceFile | None:
 def remote_file(system: Any, path: str, info: dict[str, Any], base: str) -> SourceFile:  # noqa: ANN401 - fsspec is untyped
     """Describe one file behind fsspec by what its file system says of it."""
     name = escaped(path.removeprefix(base.rstrip("/")).lstrip("/"))
-    versions = [f"{field}={info[field]}" for field in _VERSION_FIELDS if info.get(field)]
-    return SourceFile(name, system.unstrip_protocol(path), info["size"], versions[0] if versions else system.ukey(path))
+    return SourceFile(name, system.unstrip_protocol(path), info["size"], version_of(system, path, info))
 
 
 def look_at(uri: str) -> SourceFile | None:
@@ -152,9 +140,10 @@ def look_at(uri: str) -> SourceFile | None:
     path = local_path(uri)
     if path is not None:
         return local_file(path, path.parent)
-    system, name = remote(uri)
+    system, name = open_system(uri)
     try:
-        return remote_file(system, name, system.info(name), name.rpartition("/")[0])
+        with answering(uri):
+            return remote_file(system, name, system.info(name), name.rpartition("/")[0])
     except FileNotFoundError:
         return None
 
@@ -162,15 +151,11 @@ def look_at(uri: str) -> SourceFile | None:
 def open_stream(uri: str) -> BinaryIO:
     """Open a file for reading from its start; whatever the file system raises is passed on."""
     path = local_path(uri)
-    if path is not None:
-        return path.open("rb")
-    system, name = remote(uri)
-    stream: BinaryIO = system.open(name, "rb")
-    return stream
+    return open_remote(uri) if path is None else path.open("rb")
 
 
 def read_bytes(location: Location) -> bytes:
-    """Read exactly the bytes of a location: one open and one `pread`, or one range request.
+    """Read exactly the bytes of a location: one open and one `pread`, or a range of a file behind fsspec.
 
     SourceChangedError where the file is gone or has become shorter since it was listed.
     """
@@ -201,8 +186,6 @@ def read_image(pair: IngestedPair) -> bytes | None:
 def _read_range(location: Location) -> bytes:
     path = local_path(location.uri)
     if path is None:
-        system, name = remote(location.uri)
-        data: bytes = system.cat_file(name, start=location.offset, end=location.offset + location.size)
-        return data
+        return read_range(location.uri, location.offset, location.size)
     with path.open("rb", buffering=0) as file:
         return os.pread(file.fileno(), location.size, location.offset)
