@@ -209,6 +209,8 @@ def render_decide(told: Mapping[str, Any]) -> list[RenderableType]:
     lines = [f"{partitions['decided']} partitions decided {by}{known}, in {told['seconds']:.1f} s"]
     if partitions["left"]:
         lines.append(f"Left as they are, scored by another encoder: {', '.join(partitions['left'])}")
+    if partitions["besides"]:
+        lines.append(f"Among them, since copies of their pairs came: {', '.join(partitions['besides'])}")
     if told["dry_run"]:
         lines.append("Nothing was written: without --dry-run this becomes what the lineage shows")
     else:
