@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.fields import ComputedFieldInfo, FieldInfo
 from pydantic_core import PydanticCustomError
 
+from pairsift.addresses import Address, masked
 from pairsift.errors import ConfigError
 
 SourceFormat = Literal[
@@ -263,7 +264,7 @@ def _known_time_zone(name: str) -> str:
 class RunRequest(Model):
     """What one run is asked to do; the form of the Prefect UI."""
 
-    source: str = Field(
+    source: Address = Field(
         description="Where the pairs come from, as the workers see it: path, glob, brace range or fsspec URL, such as "
         "/data/shop/*.tar, or @ and a text file that lists some. In it {date}, or a format such as {date:%Y/%m/%d}, "
         "stands for the run's day."
@@ -301,7 +302,11 @@ class RunRequest(Model):
         description="How many days before the run's day are looked at, too; what is committed of them is skipped. "
         "Unused for a source without a date.",
     )
-    out: str | None = Field(default=None, description="Where exports go; by default exports/ in the storage folder.")
+    out: Address | None = Field(
+        default=None,
+        description="Where exports go: a folder, or an object store such as s3://bucket/folder; by default exports/ in "
+        "the storage folder.",
+    )
     partitions: tuple[str, ...] = Field(
         default=(), description="Only these partitions, by their keys, such as 00001 for 00001.tar; by default all."
     )
@@ -350,4 +355,4 @@ def explain_validation(what: str, error: ValidationError) -> str:
         f"{'.'.join(map(str, fault['loc'])) or 'top level'}: {fault['msg']} (got {fault['input']!r:.80})"
         for fault in error.errors()
     ]
-    return f"{what} is not usable: " + "; ".join(faults)
+    return f"{what} is not usable: " + masked("; ".join(faults))

@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from pairsift.adapters.store.engine import open_engine, prepare, shown_url
 from pairsift.config import ScoreConfig
@@ -26,11 +26,12 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at versions, database, storage, models, device and Prefect."""
+    """Look at versions, database, storage, object stores, models, device and Prefect."""
     return [
         Finding("versions", "ok", ", ".join(f"{name} {version(name)}" for name in ("pairsift", "prefect", "torch"))),
         _look("database", _database),
         _look("storage", _storage),
+        Finding("object stores", "ok", _object_stores()),
         _look("device", _device),
         _look("models", _models),
         _look("prefect", _prefect),
@@ -58,6 +59,13 @@ def _storage() -> str:
     if free_gb < LEAST_FREE_GB:
         raise OSError(f"{folder} has {free_gb:.1f} GB free: make room or set PAIRSIFT_STORAGE to another folder")
     return f"{folder}, {free_gb:.0f} GB free"
+
+
+def _object_stores() -> str:
+    try:
+        return f"s3:// by s3fs {version('s3fs')}"
+    except PackageNotFoundError:
+        return "none: for s3:// install the extra s3 (pip install 'pairsift[s3]')"
 
 
 def _device() -> str:

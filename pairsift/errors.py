@@ -5,6 +5,7 @@ PairsiftError
 │   ├── ConfigError                a config, policy or option is wrong
 │   ├── SourceError                the source is missing, empty or of no known format
 │   ├── ModelUnavailableError      weights or device are not there; the message says how to get them
+│   ├── StorageDeniedError         an object store refuses: fix the credentials, or what they allow
 │   └── StoreError                 the database is missing, too old, too new or unreachable
 ├── PartitionError               this partition failed; the others go on; `--rerun-failed` (exit 1)
 │   ├── ContainerDamagedError      too much of a shard was unreadable
@@ -13,6 +14,7 @@ PairsiftError
 │   ├── CalibrationDamagedError    a stored calibration file is gone or damaged: restore it, or calibrate anew
 │   ├── TargetDamagedError         a stored target set is gone or damaged: restore it, or make it anew
 │   ├── DiskFullError              a disk has no room for a file: make room, then run again
+│   ├── StorageError               an object store did not answer, or not wholly: run again
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
 │   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
 ├── DatabaseGoneError            the database went away during a run: when it is back, the same command goes on (exit 1)
@@ -39,6 +41,10 @@ class SourceError(UnusableInputError):
 
 class ModelUnavailableError(UnusableInputError):
     """The weights or the device asked for are not there."""
+
+
+class StorageDeniedError(UnusableInputError):
+    """An object store refuses what was asked of it: its credentials are missing, or do not allow it."""
 
 
 class StoreError(UnusableInputError):
@@ -71,6 +77,10 @@ class TargetDamagedError(PartitionError):
 
 class DiskFullError(PartitionError):
     """A disk, or a quota on it, has no room for a file."""
+
+
+class StorageError(PartitionError):
+    """An object store did not answer, or not wholly, however often its library asked."""
 
 
 class InterruptedRunError(PartitionError):

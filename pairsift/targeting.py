@@ -130,7 +130,7 @@ def _different_files(source: str, config: RunConfig) -> Iterator[bytes]:
     """Give the source's image files, each different one once."""
     seen: set[bytes] = set()
     for spec in open_source(source).partitions({}, config.ingest):
-        for pair in pairs_of(spec):
+        for pair in pairs_of(spec, config.ingest):
             digest = sha256(pair.image or b"").digest()
             if pair.image is not None and digest not in seen:
                 seen.add(digest)

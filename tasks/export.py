@@ -18,7 +18,7 @@ from pairsift.adapters.results import (
     pair_rows,
     score_rows,
 )
-from pairsift.adapters.scratch import read_decided, read_statistics
+from pairsift.adapters.scratch import read_decided, read_statistics, scratch_folder
 from pairsift.adapters.store.origins import measurers
 from pairsift.adapters.store.protocol import commit_attempt, commit_export
 from pairsift.adapters.store.queries import StoredAttempt, stored_attempt
@@ -29,7 +29,7 @@ from pairsift.core.policy import Policy
 from tasks.references import DecidedPartition, IngestedPartition, PartitionOutcome
 from tasks.retrying import STAGE
 from tasks.showing import show_committed
-from tasks.workplace import storage, store
+from tasks.workplace import scratch, storage, store
 
 
 @task(task_run_name="export {job.key}", **STAGE)
@@ -39,7 +39,7 @@ def export_partition(
     """Write a partition's files; until the commit they are garbage that nobody refers to."""
     decisions = read_decided(Path(decided.decided)).decisions
     files = partition_files(ingested)
-    return write_files(job, ingested.digest, lambda: join_decisions(files.measured(), decisions))
+    return write_files(job, ingested.digest, lambda: join_decisions(files.measured(), decisions), ingested.scratch)
 
 
 @task(task_run_name="commit {job.key}", **STAGE)
@@ -83,7 +83,8 @@ def export_again(job: PartitionJob, claim: Claim) -> PartitionOutcome:
     """Write a committed partition's files from stored results: no source is read and no model runs."""
     stored = stored_attempt(store(), committed_attempt(claim))
     digest = stored_digest(store(), stored.id, stored.decision_set_id)
-    exported = write_files(job, digest, lambda: batches_of(stored))
+    folder = scratch_folder(scratch(), claim.partition_id, claim.fence)
+    exported = write_files(job, digest, lambda: batches_of(stored), str(folder))
     commit_export(store(), claim, job.out, export_rows(job, digest, exported))
     show_committed(job, claim)
     list_if_retried(job)
@@ -97,9 +98,9 @@ def list_if_retried(job: PartitionJob) -> None:
 
 
 def write_files(
-    job: PartitionJob, digest: str, batches: Callable[[], Iterable[ExportBatch]]
+    job: PartitionJob, digest: str, batches: Callable[[], Iterable[ExportBatch]], folder: str
 ) -> tuple[ExportedFile, ...]:
-    """Write the files of one export under its fingerprint."""
+    """Write the files of one export under its fingerprint; first in a folder of scratch if they go elsewhere."""
     policy = Policy.model_validate_json(job.policy)
     request = ExportRequest(
         out=job.out,
@@ -108,6 +109,7 @@ def write_files(
         fingerprint=export_fingerprint(job.decision_fingerprint, job.config.export.formats, digest),
         formats=job.config.export.formats,
         batches=batches,
+        scratch=Path(folder),
         models=job.models,
         policy=policy.name,
         policy_version=policy.version,

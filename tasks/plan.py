@@ -1,14 +1,15 @@
 """Plan a run before anything is started: what it covers, and, once its calibration is known, what is to be done."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from prefect import get_run_logger, task
 from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
-from pairsift.adapters.exports import files_are_there, out_folder
+from pairsift.adapters.exports import files_are_there, out_folder, require_out
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.sources import open_source
@@ -45,6 +46,8 @@ from tasks.workplace import scratch, storage, store
 CHUNK_PAIRS = {"cpu": 512, "cuda": 2_048}
 """Pairs of a chunk by what scores them: 10 to 60 seconds of a CPU's work, a second of a GPU's."""
 
+LOOKS_AT_ONCE = 16
+
 MOST_PILOTS = 16
 """Partitions that a calibration is drawn from at most: of small ones there are pairs enough in these."""
 
@@ -64,6 +67,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)
     target = find_target(store(), policy, job.score_fingerprint)
+    require_out(job.out)
     dataset_id = register_dataset(store(), job.dataset)
     register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
     specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
@@ -100,7 +104,7 @@ def pin_calibration(plan: RunPlan, calibration: str | None) -> RunPlan:
     }
     job = plan.job.model_copy(update=pinned)
     committed = find_committed(store(), job.dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
-    done = {row.id for row in plan.chosen if row.id in committed and is_whole(committed[row.id])}
+    done = whole_ones({row.id: committed[row.id] for row in plan.chosen if row.id in committed})
     for partition_id in done:  # what a process left that was killed right after its commit
         remove_scratch(scratch(), partition_id, committed[partition_id].number)
     return replace(
@@ -123,7 +127,7 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         partition_id=0,
         key="",
         dataset=request.dataset or dataset_name(request.source),
-        out=str(out_folder(request.out or str(storage() / "exports"))),
+        out=out_folder(request.out or str(storage() / "exports")),
         config=config,
         policy=policy.text,
         dataset_id=0,
@@ -178,6 +182,13 @@ def pilots(rows: Sequence[PartitionRow]) -> list[PartitionRow]:
 def planned(rows: Sequence[PartitionRow]) -> tuple[PlannedPartition, ...]:
     """Name partitions without their members."""
     return tuple(PlannedPartition(row.id, row.key) for row in rows)
+
+
+def whole_ones(committed: Mapping[int, Committed]) -> set[int]:
+    """Find the partitions of which everything is in place, many at a time: an object store answers within 30 ms."""
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        whole = pool.map(is_whole, committed.values())
+        return {partition_id for partition_id, there in zip(committed, whole, strict=True) if there}
 
 
 def is_whole(committed: Committed) -> bool:

@@ -11,17 +11,20 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import RetryConditionCallable, Task
 
 from pairsift.adapters.store.engine import transient
+from pairsift.errors import StorageError
+
+PASSING = (ConnectionError, TimeoutError, httpx.TransportError, ProcessExpired, BrokenProcessPool, StorageError)
 
 TRANSIENT_ERRNOS = frozenset({errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EIO, errno.ESTALE, errno.ENETDOWN})
-_PASSING = (ConnectionError, TimeoutError, httpx.TransportError, ProcessExpired, BrokenProcessPool)
 
 
 def is_transient(error: BaseException) -> bool:
     """Say whether the same call may succeed later. Bad data, a missing file or a full disk will not.
 
-    ProcessExpired, BrokenProcessPool: a process beside this one was killed; the next call starts others.
+    ProcessExpired, BrokenProcessPool: a process beside this one was killed; the next call starts others. StorageError:
+    the library of an object store has asked for seconds and given up.
     """
-    if isinstance(error, _PASSING) or transient(error):
+    if isinstance(error, PASSING) or transient(error):
         return True
     if isinstance(error, httpx.HTTPStatusError):  # Prefect's client raises its own kind of it
         return error.response.is_server_error

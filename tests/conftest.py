@@ -13,6 +13,7 @@ from tests.command_line import Command
 
 if TYPE_CHECKING:
     from tests.int8_clip import Int8Clip
+    from tests.object_store import Store
 
 
 @pytest.fixture
@@ -32,6 +33,24 @@ def int8_clip(tmp_path_factory: pytest.TempPathFactory) -> "Int8Clip":
     from tests.int8_clip import make_int8  # noqa: PLC0415 - torch, which most tests need not
 
     return make_int8(tmp_path_factory.mktemp("int8"))
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator["Store"]:
+    """Start an S3 server with a proxy before it: some seconds, once."""
+    from tests.object_store import open_store  # noqa: PLC0415 - moto, which most tests need not
+
+    with open_store() as store:
+        yield store
+
+
+@pytest.fixture
+def bucket(object_store: "Store") -> Iterator["Store"]:
+    """Give the test an empty bucket, `s3://bucket`."""
+    from tests.object_store import emptied  # noqa: PLC0415 - see object_store
+
+    with emptied(object_store) as store:
+        yield store
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from pairsift.adapters.durable import file_facts
 from pairsift.adapters.exports import manifest_is_current
 from pairsift.adapters.manifests import rebuild_manifest
+from pairsift.adapters.published import facts_at
 from pairsift.adapters.store.queries import active_exports, conservation, export_places, stored_files
 from pairsift.adapters.store.rows import StoredFile
 
@@ -53,11 +53,12 @@ def check(engine: Engine, storage: Path, *, repair: bool) -> CheckResult:
 
 
 def _check_file(file: StoredFile, storage: Path) -> Iterator[Problem]:
-    path = storage / file.uri if file.kind == "chunk" else Path(file.uri)
-    where = f"{file.kind} {path} of {file.dataset}/{file.partition}"
-    if not path.is_file():
+    uri = str(storage / file.uri) if file.kind == "chunk" else file.uri
+    where = f"{file.kind} {uri} of {file.dataset}/{file.partition}"
+    facts = facts_at(uri)
+    if facts is None:
         yield Problem("the file is gone: run the source again, it is made anew", where)
-    elif file_facts(path).sha256 != file.sha256:
+    elif facts.sha256 != file.sha256:
         yield Problem("the file's bytes have changed: remove it and run the source again, it is made anew", where)
 
 

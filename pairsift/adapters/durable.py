@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from pairsift.errors import DiskFullError
 
@@ -59,12 +60,17 @@ def needing_room(path: Path) -> Iterator[None]:
 
 def file_facts(path: Path) -> FileFacts:
     """Read the file once and say what identifies it."""
+    with path.open("rb") as file:
+        return stream_facts(file)
+
+
+def stream_facts(stream: BinaryIO) -> FileFacts:
+    """Read what is left of a stream and say what identifies it."""
     digest = hashlib.sha256()
     size = 0
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-            size += len(block)
+    while block := stream.read(BLOCK_BYTES):
+        digest.update(block)
+        size += len(block)
     return FileFacts(digest.hexdigest(), size)
 
 

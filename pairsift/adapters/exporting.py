@@ -67,7 +67,7 @@ def export_decided(engine: Engine, storage: Path, asked: ExportAsked, advance: A
     dataset_id = find_dataset(engine, asked.dataset)
     formats = _formats(asked.formats)
     chosen = choose_sets(decision_sets(engine, dataset_id), asked.decision_set)
-    out = str(out_folder(asked.out or str(storage / "exports")))
+    out = out_folder(asked.out or str(storage / "exports"))
     work = _Work(engine, storage, asked.dataset, out, formats)
     parts = committed_partitions(engine, dataset_id)
     written = {part.key: files for part, files in work.write_all(parts, chosen, advance)}
@@ -75,7 +75,7 @@ def export_decided(engine: Engine, storage: Path, asked: ExportAsked, advance: A
     return Exported(
         decision_set=str(chosen.newest),
         out=out,
-        manifest=str(manifest),
+        manifest=manifest,
         partitions=len(written),
         files=sum(map(len, written.values())),
         kept=sum(file.rows for files in written.values() for file in files if file.name == "embeddings"),
@@ -172,6 +172,7 @@ class _Work:
             fingerprint=export_fingerprint(decided, self.formats, digest),
             formats=self.formats,
             batches=lambda: stored_batches(self.engine, self.storage, part.attempt_id, shown.id, part.chunks),
+            scratch=self.storage / "scratch",
             models=attempt_models(self.engine, part.attempt_id),
             policy=shown.policy,
             policy_version=int(shown.version),

@@ -1,6 +1,6 @@
-"""A data set's manifests, rebuilt from the store under the data set's row lock."""
+"""A data set's manifests, rebuilt from the store, the newest last."""
 
-from pathlib import Path
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -9,10 +9,14 @@ from pairsift.adapters.store.queries import active_exports, export_places
 from pairsift.adapters.store.registry import dataset_lock, register_dataset
 
 
-def rebuild_manifest(engine: Engine, dataset: str, out: str) -> Path:
-    """Write OUT/<dataset>/manifest.json anew from the active exports, one process at a time; return its path."""
-    with dataset_lock(engine, register_dataset(engine, dataset)):
-        return write_manifest(out, dataset, active_exports(engine, dataset, out))
+def rebuild_manifest(engine: Engine, dataset: str, out: str) -> str:
+    """Write OUT/<dataset>/manifest.json anew from the active exports, and return its path or URI.
+
+    One process does so at a time in a folder, by the data set's row lock; in an object store each sees to it that it
+    replaces what it has seen.
+    """
+    lock = partial(dataset_lock, engine, register_dataset(engine, dataset))
+    return write_manifest(out, dataset, partial(active_exports, engine, dataset, out), lock)
 
 
 def rebuild_manifests(engine: Engine, dataset: str, *outs: str) -> None:

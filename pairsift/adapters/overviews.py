@@ -37,7 +37,7 @@ from pairsift.core.selects import ALIGNMENT, members_of
 from pairsift.core.signals import BY_NAME, NUMBERS
 from pairsift.core.surveying import ANY, BEST, JUST_KEPT, JUST_OUT, WORST, Place, Survey, SurveyedPartition
 from pairsift.core.thumbnails import make_thumbnail
-from pairsift.errors import SourceChangedError, SourceError
+from pairsift.errors import SourceChangedError, SourceError, StorageDeniedError, StorageError
 
 Z = "z of pair.alignment"
 TITLES = {
@@ -231,7 +231,7 @@ def _picture(row: Mapping[str, Any]) -> bytes | str:
     pair = IngestedPair(0, row["uid"], row["key"], place, row["image_sha256"], None)
     try:
         made = make_thumbnail(read_image(pair), PreprocessConfig())
-    except (SourceChangedError, SourceError, OSError):
+    except (SourceChangedError, SourceError, StorageDeniedError, StorageError, OSError):
         return "not in the source any more"
     return str(made) if isinstance(made, Reason) else made
 

@@ -3,6 +3,7 @@ import json
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,7 @@ def request(images: Path, out: str | Path, chunk: int = 500, formats: tuple[str,
         fingerprint="0123456789abcdef" + "f" * 48,
         formats=formats,
         batches=batches,
+        scratch=Path(out) / "scratch",
         models={"image": "abc", "text": "def"},
         policy="default",
         policy_version=3,
@@ -271,7 +273,9 @@ def test_a_partition_without_pairs_or_without_kept_pairs_has_empty_files(tmp_pat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"out": "s3://bucket/out"}, "object stores are not supported for exports yet"),
+        ({"out": "sftp://host/out"}, "cannot export to sftp://host/out: exports go to a folder, or to an object store"),
+        ({"out": "s3://"}, "cannot export to s3://"),
+        ({"out": "s3://key:secret@bucket/out"}, r"s3://key:\*\*\*@bucket/out has a secret in it"),
         ({"formats": ("lance",)}, "unknown export format 'lance': known are pairs"),
         ({"dataset": "a/b"}, "'a/b' cannot name a folder"),
         ({"partition": ".."}, "'..' cannot name a folder"),
@@ -299,7 +303,7 @@ def test_the_manifest_lists_files_by_path_and_is_the_same_anywhere(tmp_path: Pat
     texts = []
     for out in ("here", "there"):
         files = listed(write_export(request(images, tmp_path / out)))
-        path = write_manifest(str(tmp_path / out), "cats", reversed(files))
+        path = Path(write_manifest(str(tmp_path / out), "cats", partial(reversed, files)))
         texts.append(path.read_text())
 
     manifest = json.loads(texts[0])
@@ -315,9 +319,10 @@ def test_the_manifest_lists_files_by_path_and_is_the_same_anywhere(tmp_path: Pat
 
 
 def test_an_empty_manifest_replaces_a_full_one(tmp_path: Path, images: Path):
-    write_manifest(str(tmp_path), "cats", listed(write_export(request(images, tmp_path, formats=("uids",)))))
+    files = listed(write_export(request(images, tmp_path, formats=("uids",))))
+    write_manifest(str(tmp_path), "cats", lambda: files)
 
-    path = write_manifest(str(tmp_path), "cats", [])
+    path = Path(write_manifest(str(tmp_path), "cats", list))
 
     assert json.loads(path.read_text()) == {"dataset": "cats", "files": []}
 
@@ -326,7 +331,7 @@ def test_a_manifest_is_current_until_its_files_or_its_bytes_change(tmp_path: Pat
     files = listed(write_export(request(images, tmp_path, formats=("uids", "pairs"))))
     assert not manifest_is_current(str(tmp_path), "cats", files)
 
-    path = write_manifest(str(tmp_path), "cats", files)
+    path = Path(write_manifest(str(tmp_path), "cats", lambda: files))
 
     assert manifest_is_current(str(tmp_path), "cats", reversed(files))
     assert not manifest_is_current(str(tmp_path), "cats", files[:1])

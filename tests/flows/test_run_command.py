@@ -54,7 +54,7 @@ def test_a_failed_partition_makes_exit_code_1(pairsift: Command, source: Path, p
         (["--policy", "defautl"], "there is no policy 'defautl'"),
         (["--format", "tar"], "format: Input should be 'auto', 'webdataset', 'parquet'"),
         (["--encoder", "clap"], "encoder 'clap' is unknown"),
-        (["--out", "s3://bucket/out"], "object stores are not supported"),
+        (["--out", "sftp://host/out"], "cannot export to sftp://host/out"),
         (["--dataset", "a b"], "dataset"),
     ],
 )

@@ -6,7 +6,15 @@ import psycopg
 import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from pairsift.errors import Busy, ChunkDamagedError, ContainerDamagedError, Fenced, SourceChangedError
+from pairsift.errors import (
+    Busy,
+    ChunkDamagedError,
+    ContainerDamagedError,
+    Fenced,
+    SourceChangedError,
+    StorageDeniedError,
+    StorageError,
+)
 from tasks.retrying import is_transient
 
 LOCKED = sqlite3.OperationalError("database is locked")
@@ -29,6 +37,7 @@ def status_error(code: int) -> httpx.HTTPStatusError:
         OSError(errno.ESTALE, "stale file handle"),
         httpx.ConnectError("the Prefect server is restarting"),
         status_error(503),
+        StorageError("the store did not answer"),
     ],
 )
 def test_what_may_pass_is_tried_again(error: BaseException):
@@ -41,6 +50,7 @@ def test_what_may_pass_is_tried_again(error: BaseException):
         SourceChangedError("a.tar changed"),
         ContainerDamagedError("a.tar is damaged"),
         ChunkDamagedError("chunk gone"),
+        StorageDeniedError("no credentials"),
         Fenced("taken"),
         Busy("held"),
         ValueError("bug"),

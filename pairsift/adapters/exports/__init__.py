@@ -6,6 +6,7 @@ from pairsift.adapters.exports.catalog import (
     export_folder,
     files_are_there,
     out_folder,
+    require_out,
     write_export,
 )
 from pairsift.adapters.exports.manifest import manifest_is_current, write_manifest
@@ -20,6 +21,7 @@ __all__ = [
     "files_are_there",
     "manifest_is_current",
     "out_folder",
+    "require_out",
     "write_export",
     "write_manifest",
 ]

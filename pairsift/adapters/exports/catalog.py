@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pairsift.adapters.durable import write_durably
 from pairsift.adapters.exports.embeddings import write_embeddings
 from pairsift.adapters.exports.pairs import write_pairs
 from pairsift.adapters.exports.request import ExportRequest
 from pairsift.adapters.exports.shard import write_shard
 from pairsift.adapters.exports.uids import write_uids
+from pairsift.adapters.published import publish, sizes_at
 from pairsift.adapters.sources.files import local_path
 from pairsift.adapters.store.rows import ExportRow
+from pairsift.adapters.uploading import require_bucket, require_store
 from pairsift.errors import ConfigError
 
 FINGERPRINT_DIGITS = 16
@@ -27,7 +28,7 @@ WRITERS: Mapping[str, tuple[str, Callable[[Path, ExportRequest], int]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """A written file: its format, absolute path, number of rows, sha256 and size in bytes."""
+    """A written file: its format, absolute path or URI, number of rows, sha256 and size in bytes."""
 
     name: str
     uri: str
@@ -37,7 +38,7 @@ class ExportedFile:
 
 
 def write_export(request: ExportRequest) -> list[ExportedFile]:
-    """Write a partition's files durably, each whole or not at all; the same request gives the same bytes again.
+    """Write a partition's files, each there whole or not at all; the same request gives the same bytes again.
 
     ConfigError where `out`, the data set's or the partition's name cannot be a folder, or a format is unknown.
     """
@@ -50,26 +51,32 @@ def write_export(request: ExportRequest) -> list[ExportedFile]:
 
 def files_are_there(files: Sequence[ExportRow]) -> bool:
     """Look whether the files of a committed export are all in place, whole by their size; False if there are none."""
-    paths = [(Path(file.uri), file.size) for file in files]
-    return bool(paths) and all(path.is_file() and path.stat().st_size == size for path, size in paths)
+    return bool(files) and sizes_at(file.uri for file in files) == [file.size for file in files]
 
 
-def export_folder(out: str, dataset: str, partition: str, fingerprint: str) -> Path:
-    """Name the folder of one export: `OUT/<dataset>/<partition>/<16 digits>`, absolute."""
-    return dataset_folder(out, dataset) / _checked(partition) / fingerprint[:FINGERPRINT_DIGITS]
+def export_folder(out: str, dataset: str, partition: str, fingerprint: str) -> str:
+    """Name the folder of one export: `OUT/<dataset>/<partition>/<16 digits>`."""
+    return f"{dataset_folder(out, dataset)}/{_checked(partition)}/{fingerprint[:FINGERPRINT_DIGITS]}"
 
 
-def dataset_folder(out: str, dataset: str) -> Path:
-    """Name the folder of a data set's exports and its manifest, absolute."""
-    return out_folder(out) / _checked(dataset)
+def dataset_folder(out: str, dataset: str) -> str:
+    """Name the folder of a data set's exports and its manifest."""
+    return f"{out_folder(out).rstrip('/')}/{_checked(dataset)}"
 
 
-def out_folder(out: str) -> Path:
-    """Turn `--out` into an absolute folder; ConfigError for object stores."""
+def out_folder(out: str) -> str:
+    """Turn `--out` into an absolute path or the URI of an object store; ConfigError where it is neither."""
     path = local_path(out)
-    if path is None:
-        raise ConfigError(f"cannot export to {out}: object stores are not supported for exports yet, give a folder")
-    return path.absolute()
+    if path is not None:
+        return str(path.absolute())
+    require_store(out)
+    return out.rstrip("/")
+
+
+def require_out(out: str) -> None:
+    """Look whether there is a bucket for what is going to be exported, before anything is worked on."""
+    if local_path(out) is None:
+        require_bucket(out)
 
 
 def _checked(component: str) -> str:
@@ -78,9 +85,9 @@ def _checked(component: str) -> str:
     return component
 
 
-def _write(folder: Path, name: str, request: ExportRequest) -> ExportedFile:
+def _write(folder: str, name: str, request: ExportRequest) -> ExportedFile:
     file_name, write = WRITERS[name]
     rows: list[int] = []
-    target = folder / file_name
-    facts = write_durably(target, lambda temporary: rows.append(write(temporary, request)))
-    return ExportedFile(name, str(target), rows[0], facts.sha256, facts.size)
+    uri = f"{folder}/{file_name}"
+    facts = publish(uri, request.scratch, lambda path: rows.append(write(path, request)))
+    return ExportedFile(name, uri, rows[0], facts.sha256, facts.size)

@@ -1,31 +1,40 @@
 """`manifest.json`: the committed files of a data set, and nothing of when, where or by which run they were made."""
 
 import json
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
-from pairsift.adapters.durable import write_durably
 from pairsift.adapters.exports.catalog import dataset_folder
+from pairsift.adapters.published import bytes_at, publish_text
 from pairsift.adapters.store.queries import ActiveExport
 
 MANIFEST = "manifest.json"
 
 
-def write_manifest(out: str, dataset: str, files: Iterable[ActiveExport]) -> Path:
-    """Write OUT/<dataset>/manifest.json anew, sorted by path, and return its path.
+def write_manifest(
+    out: str,
+    dataset: str,
+    files: Callable[[], Iterable[ActiveExport]],
+    lock: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> str:
+    """Write OUT/<dataset>/manifest.json anew of what `files` finds, sorted by path, and return its path or URI.
 
-    Paths in it are relative to it, so that a folder of exports can be moved and compared.
+    Paths in it are relative to it, so that a folder of exports can be moved and compared. `lock` keeps other processes
+    from writing it where the place itself cannot.
     """
-    path = dataset_folder(out, dataset) / MANIFEST
-    text = manifest_text(out, dataset, files)
-    write_durably(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-    return path
+    uri = manifest_uri(out, dataset)
+    publish_text(uri, lambda: manifest_text(out, dataset, files()), lock)
+    return uri
 
 
 def manifest_is_current(out: str, dataset: str, files: Iterable[ActiveExport]) -> bool:
     """Say whether the manifest is there and lists exactly these files."""
-    path = dataset_folder(out, dataset) / MANIFEST
-    return path.is_file() and path.read_bytes() == manifest_text(out, dataset, files).encode()
+    return bytes_at(manifest_uri(out, dataset)) == manifest_text(out, dataset, files).encode()
+
+
+def manifest_uri(out: str, dataset: str) -> str:
+    """Name a data set's manifest."""
+    return f"{dataset_folder(out, dataset)}/{MANIFEST}"
 
 
 def manifest_text(out: str, dataset: str, files: Iterable[ActiveExport]) -> str:
@@ -35,11 +44,11 @@ def manifest_text(out: str, dataset: str, files: Iterable[ActiveExport]) -> str:
     return json.dumps({"dataset": dataset, "files": described}, indent=2, sort_keys=True) + "\n"
 
 
-def _describe(file: ActiveExport, folder: Path) -> dict[str, str | int]:
+def _describe(file: ActiveExport, folder: str) -> dict[str, str | int]:
     return {
         "partition": file.partition,
         "name": file.name,
-        "path": Path(file.uri).relative_to(folder).as_posix(),
+        "path": file.uri.removeprefix(f"{folder}/"),
         "rows": file.rows,
         "sha256": file.sha256,
         "size": file.size,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pairsift.adapters.chunks import ChunkData
 from pairsift.core.deciding import Decision
@@ -26,7 +27,8 @@ class ExportRequest:
     """What to write, and where: files of one partition below `out`/`dataset`/`partition`.
 
     `batches` is called once a file, so that one chunk is in memory at a time. `fingerprint` is the export's;
-    `models` are the fingerprints of the models by what they do.
+    `models` are the fingerprints of the models by what they do. In the folder `scratch` files are made that are for an
+    object store.
     """
 
     out: str
@@ -35,6 +37,7 @@ class ExportRequest:
     fingerprint: str
     formats: Sequence[str]
     batches: Callable[[], Iterable[ExportBatch]]
+    scratch: Path
     models: Mapping[str, str] = field(default_factory=dict)
     policy: str = ""
     policy_version: int = 0

@@ -13,18 +13,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
-import fsspec.core
-
+from pairsift.adapters.remote import answering, open_remote, open_system, version_of
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.records import MOST_HELD_BYTES, Location
-from pairsift.errors import SourceError
+from pairsift.errors import SourceChangedError, StorageError
 
 _T = TypeVar("_T")
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
-_VERSION_FIELDS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "mtime", "created")
-"""Where fsspec's file systems keep what changes with a file, the surest first."""
-
 
 CELL_MARK = "#row_group="
 """Parts the URI of a Parquet file from the place of a cell in it."""
@@ -102,17 +98,8 @@ def relative_name(uri: str, base: str) -> str:
     """Name what lies below a base by its escaped path from there; the inverse of `child_uri`."""
     path, root = local_path(uri), local_path(base)
     if path is None or root is None:
-        return escaped(remote(uri)[1].removeprefix(remote(base)[1].rstrip("/")).strip("/"))
+        return escaped(open_system(uri)[1].removeprefix(open_system(base)[1].rstrip("/")).strip("/"))
     return escaped(path.relative_to(root).as_posix())
-
-
-def remote(uri: str) -> tuple[Any, str]:
-    """Open fsspec's file system of a URI; SourceError where its protocol is unknown or needs a package."""
-    try:
-        system, path = fsspec.core.url_to_fs(uri)
-    except (ValueError, ImportError) as error:
-        raise SourceError(f"cannot open {uri}: {error}") from error
-    return system, path
 
 
 def walk(base: str) -> list[SourceFile]:
@@ -132,8 +119,10 @@ def _walk_local(root: Path) -> Iterator[SourceFile]:
 
 
 def _walk_remote(base: str) -> Iterator[SourceFile]:
-    system, root = remote(base)
-    for path, info in system.find(root, detail=True).items():
+    system, root = open_system(base)
+    with answering(base):
+        found = system.find(root, detail=True)
+    for path, info in found.items():
         file = remote_file(system, path, info, root)
         if not any(part.startswith(".") for part in file.name.split("/")):
             yield file
@@ -154,8 +143,7 @@ def local_file(path: Path, base: Path) -> SourceFile | None:
 def remote_file(system: Any, path: str, info: dict[str, Any], base: str) -> SourceFile:  # noqa: ANN401 - fsspec is untyped
     """Describe one file behind fsspec by what its file system says of it."""
     name = escaped(path.removeprefix(base.rstrip("/")).lstrip("/"))
-    versions = [f"{field}={info[field]}" for field in _VERSION_FIELDS if info.get(field)]
-    return SourceFile(name, system.unstrip_protocol(path), info["size"], versions[0] if versions else system.ukey(path))
+    return SourceFile(name, system.unstrip_protocol(path), info["size"], version_of(system, path, info))
 
 
 def look_at(uri: str) -> SourceFile | None:
@@ -163,9 +151,10 @@ def look_at(uri: str) -> SourceFile | None:
     path = local_path(uri)
     if path is not None:
         return local_file(path, path.parent)
-    system, name = remote(uri)
+    system, name = open_system(uri)
     try:
-        return remote_file(system, name, system.info(name), name.rpartition("/")[0])
+        with answering(uri):
+            return remote_file(system, name, system.info(name), name.rpartition("/")[0])
     except FileNotFoundError:
         return None
 
@@ -173,11 +162,7 @@ def look_at(uri: str) -> SourceFile | None:
 def open_stream(uri: str) -> BinaryIO:
     """Open a file for reading from its start; whatever the file system raises is passed on."""
     path = local_path(uri)
-    if path is not None:
-        return path.open("rb")
-    system, name = remote(uri)
-    stream: BinaryIO = system.open(name, "rb")
-    return stream
+    return open_remote(uri) if path is None else path.open("rb")
 
 
 class WatchedStream(io.RawIOBase):
@@ -189,7 +174,7 @@ class WatchedStream(io.RawIOBase):
     def __init__(self, uri: str) -> None:
         super().__init__()
         self._stream = open_stream(uri)
-        self.error: OSError | None = None
+        self.error: OSError | StorageError | SourceChangedError | None = None
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -225,7 +210,7 @@ class WatchedStream(io.RawIOBase):
     def _watch(self, act: Callable[[], _T]) -> _T:
         try:
             return act()
-        except OSError as error:
+        except (OSError, StorageError, SourceChangedError) as error:
             self.error = error
             raise
 

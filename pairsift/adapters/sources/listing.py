@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from pairsift.adapters.sources.files import SourceFile, local_path, relative_name, remote, uri_of, walk
+from pairsift.adapters.remote import answering, open_system
+from pairsift.adapters.sources.files import SourceFile, local_path, relative_name, uri_of, walk
 from pairsift.adapters.sources.lists import LIST, common_folder, read_list
 from pairsift.adapters.sources.patterns import base_of, find_files, refuse_unknown_braces
 from pairsift.core.days import has_date, name_days, on_day
@@ -60,8 +61,9 @@ def is_folder(uri: str) -> bool:
     path = local_path(uri)
     if path is not None:
         return path.is_dir()
-    system, name = remote(uri)
-    return bool(system.isdir(name))
+    system, name = open_system(uri)
+    with answering(uri):
+        return bool(system.isdir(name))
 
 
 def tell_days(found: Found, there: Sequence[date], missing: Sequence[date]) -> str:

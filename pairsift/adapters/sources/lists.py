@@ -4,7 +4,8 @@ import posixpath
 import re
 from collections.abc import Sequence
 
-from pairsift.adapters.sources.files import local_path, open_stream, remote
+from pairsift.adapters.remote import open_system
+from pairsift.adapters.sources.files import local_path, open_stream
 from pairsift.adapters.sources.pictures import folder_of
 from pairsift.core.source_columns import FETCH
 from pairsift.errors import SourceError
@@ -44,8 +45,8 @@ def common_folder(uri: str, files: Sequence[str]) -> str:
     protocols = {file.split("://")[0] for file in files}
     if len(protocols) > 1:
         raise SourceError(f"{uri} names files in several file systems: give each a list of its own")
-    system, _ = remote(files[0])
-    return str(system.unstrip_protocol(posixpath.commonpath([remote(folder_of(file))[1] for file in files])))
+    system, _ = open_system(files[0])
+    return str(system.unstrip_protocol(posixpath.commonpath([open_system(folder_of(file))[1] for file in files])))
 
 
 def _resolved(line: str, folder: str) -> str:

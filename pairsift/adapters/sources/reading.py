@@ -4,8 +4,9 @@ import hashlib
 import os
 from dataclasses import replace
 
+from pairsift.adapters.remote import read_range
 from pairsift.adapters.sources.compressed import is_compressed, read_compressed
-from pairsift.adapters.sources.files import CELL_MARK, local_path, remote
+from pairsift.adapters.sources.files import CELL_MARK, local_path
 from pairsift.adapters.sources.parquet_cells import read_cell
 from pairsift.core.records import MOST_HELD_BYTES, IngestedPair, Location
 from pairsift.errors import SourceChangedError
@@ -54,8 +55,6 @@ def _read(location: Location) -> bytes:
 def _read_range(location: Location) -> bytes:
     path = local_path(location.uri)
     if path is None:
-        system, name = remote(location.uri)
-        data: bytes = system.cat_file(name, start=location.offset, end=location.offset + location.size)
-        return data
+        return read_range(location.uri, location.offset, location.size)
     with path.open("rb", buffering=0) as file:
         return os.pread(file.fileno(), location.size, location.offset)

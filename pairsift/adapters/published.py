@@ -1,0 +1,97 @@
+"""Files that others read, in a folder or in an object store: put there whole, looked at, read back."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pairsift.adapters.durable import FileFacts, file_facts, make_folder, needing_room, stream_facts, write_durably
+from pairsift.adapters.remote import answering, open_remote, open_system
+from pairsift.adapters.sources.files import local_path
+from pairsift.adapters.uploading import upload, write_bytes, write_if_unchanged
+
+
+def publish(uri: str, scratch: Path, write: Callable[[Path], object]) -> FileFacts:
+    """Let `write` make a file, and put it under its URI whole; one for an object store is made in `scratch` first."""
+    path = local_path(uri)
+    if path is not None:
+        return write_durably(path, write)
+    with needing_room(scratch):
+        make_folder(scratch)
+        with TemporaryDirectory(dir=scratch) as folder:
+            made = Path(folder, uri.rpartition("/")[2])
+            write(made)
+            facts = file_facts(made)
+            upload(made, uri)
+    return facts
+
+
+def publish_text(uri: str, compose: Callable[[], str], lock: Callable[[], AbstractContextManager[None]]) -> None:
+    """Write a text that tells what is the case, so that none made earlier ever takes the place of one made later.
+
+    In a folder `lock` sees to that. A store with conditional writes does so itself, and needs none to be held through a
+    network's delays.
+    """
+    path = local_path(uri)
+    try:
+        if path is None:
+            write_if_unchanged(uri, compose)
+            return
+    except NotImplementedError:
+        pass
+    with lock():
+        data = compose().encode()
+        if path is None:
+            write_bytes(uri, data)
+        else:
+            write_durably(path, lambda temporary: temporary.write_bytes(data))
+
+
+def sizes_at(uris: Iterable[str]) -> list[int | None]:
+    """Look how large files are; None for one that is not there. A store is asked once a folder."""
+    listed: dict[str, dict[str, int]] = {}
+    return [_size_at(uri, listed) for uri in uris]
+
+
+def facts_at(uri: str) -> FileFacts | None:
+    """Read a file once and say what identifies it; None where it is not there."""
+    path = local_path(uri)
+    if path is not None:
+        return file_facts(path) if path.is_file() else None
+    try:
+        with open_remote(uri) as stream:
+            return stream_facts(stream)
+    except FileNotFoundError:
+        return None
+
+
+def bytes_at(uri: str) -> bytes | None:
+    """Read a small file; None where it is not there."""
+    path = local_path(uri)
+    try:
+        if path is not None:
+            return path.read_bytes()
+        with open_remote(uri) as stream:
+            return stream.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _size_at(uri: str, listed: dict[str, dict[str, int]]) -> int | None:
+    path = local_path(uri)
+    if path is not None:
+        return path.stat().st_size if path.is_file() else None
+    folder, _, name = uri.rpartition("/")
+    if folder not in listed:
+        listed[folder] = _list(folder)
+    return listed[folder].get(name)
+
+
+def _list(folder: str) -> dict[str, int]:
+    system, name = open_system(folder)
+    try:
+        with answering(folder):
+            found = system.ls(name, detail=True)
+    except FileNotFoundError:
+        return {}
+    return {info["name"].rpartition("/")[2]: info["size"] for info in found if info["type"] == "file"}
