@@ -23,7 +23,11 @@ SourceFormat = Literal[
 MOST_IMAGE_BYTES = 1 << 28
 """No reader holds more of an image."""
 
+ExportFormat = Literal["shard", "images", "clip-retrieval", "open-clip-csv", "kohya"]
+"""What an export can also be written as, by `adapters.exports`."""
+
 SOURCE_FORMATS: tuple[str, ...] = get_args(SourceFormat)
+EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 
 COLUMN_NAME = r"^[^\s\x00-\x1f]{1,100}$"
 """What a column of a source may be called."""
@@ -186,12 +190,16 @@ class ScoreConfig(Model):
 class ExportConfig(Model):
     """What is written for a partition."""
 
-    shard: bool = Field(default=False, description="Also write the kept pairs as a WebDataset shard.")
+    formats: tuple[ExportFormat, ...] = Field(
+        default=(),
+        description="Formats for trainers, written besides the tables: shard, images, clip-retrieval, open-clip-csv, "
+        "kohya.",
+    )
 
     @property
-    def formats(self) -> list[str]:
-        """Names of the files written besides the manifest."""
-        return ["pairs", "embeddings", "uids", *(["shard"] if self.shard else [])]
+    def written(self) -> list[str]:
+        """Every format that is written: the tables always, each format once."""
+        return ["pairs", "embeddings", "uids", *dict.fromkeys(self.formats)]
 
 
 class DispatchConfig(Model):

@@ -12,7 +12,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
-from pairsift.adapters.exports import files_are_there
+from pairsift.adapters.exports import file_names, files_are_there
 from pairsift.adapters.scratch import pilot_folder, remove_pilot_folder, remove_scratch, scratch_folder
 from pairsift.adapters.sources import identify_now
 from pairsift.adapters.store.claims import begin_attempt
@@ -74,7 +74,7 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
     request = AttemptRequest(
         kind=AttemptKind.CURATE,
         out_uri=job.out,
-        formats=tuple(job.config.export.formats),
+        files=file_names(job.config.export.written),
         input_fingerprint=identify_now(partition_spec(store(), job.partition_id), job.config.ingest),
         score_fingerprint=job.score_fingerprint,
         decision_fingerprint=job.decision_fingerprint,

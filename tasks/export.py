@@ -106,8 +106,8 @@ def write_files(
         out=job.out,
         dataset=job.dataset,
         partition=job.key,
-        fingerprint=export_fingerprint(job.decision_fingerprint, job.config.export.formats, digest),
-        formats=job.config.export.formats,
+        fingerprint=export_fingerprint(job.decision_fingerprint, job.config.export.written, digest),
+        formats=job.config.export.written,
         batches=batches,
         scratch=Path(folder),
         models=job.models,
@@ -127,7 +127,7 @@ def partition_files(ingested: IngestedPartition) -> PartitionFiles:
 
 def export_rows(job: PartitionJob, digest: str, exported: Sequence[ExportedFile]) -> list[ExportRow]:
     """Make the ledger's rows of exported files."""
-    identity = export_fingerprint(job.decision_fingerprint, job.config.export.formats, digest)
+    identity = export_fingerprint(job.decision_fingerprint, job.config.export.written, digest)
     return [ExportRow(file.name, file.uri, file.rows, file.sha256, file.size, identity) for file in exported]
 
 

@@ -9,7 +9,7 @@ from prefect import get_run_logger, task
 from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
-from pairsift.adapters.exports import files_are_there, out_folder, require_out
+from pairsift.adapters.exports import file_names, files_are_there, out_folder, require_out
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.sources import open_source
@@ -67,7 +67,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)
     target = find_target(store(), policy, job.score_fingerprint)
-    require_out(job.out)
+    require_out(job.out, job.config.export.written)
     dataset_id = register_dataset(store(), job.dataset)
     register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
     specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
@@ -103,7 +103,8 @@ def pin_calibration(plan: RunPlan, calibration: str | None) -> RunPlan:
         "decision_fingerprint": decision_fingerprint(plan.job.score_fingerprint, basis, policy.sha256),
     }
     job = plan.job.model_copy(update=pinned)
-    committed = find_committed(store(), job.dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
+    names = file_names(job.config.export.written)
+    committed = find_committed(store(), job.dataset_id, job.decision_fingerprint, job.out, names)
     done = whole_ones({row.id: committed[row.id] for row in plan.chosen if row.id in committed})
     for partition_id in done:  # what a process left that was killed right after its commit
         remove_scratch(scratch(), partition_id, committed[partition_id].number)

@@ -22,7 +22,7 @@ def settle_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> None:
     policy = Policy.model_validate_json(plan.job.policy)
     asked = Again(plan.dataset, policy, keys, scored=plan.job.score_fingerprint)
     decided = decide_again(store(), storage(), asked)
-    shown = ExportAsked(plan.dataset, formats=tuple(plan.job.config.export.formats), out=plan.out)
+    shown = ExportAsked(plan.dataset, formats=tuple(plan.job.config.export.written), out=plan.out)
     written = complete_exports(store(), storage(), shown, {*keys, *decided.besides})
     told = (plan.dataset, decided.decided, decided.known, written)
     get_run_logger().info("%s: %d partitions decided together, %d stay; files of %d written", *told)

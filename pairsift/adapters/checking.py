@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from pairsift.adapters.exports import manifest_is_current
+from pairsift.adapters.exports import INDEX, damaged_files, manifest_is_current
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.published import facts_at
 from pairsift.adapters.store.queries import active_exports, conservation, export_places, stored_files
@@ -60,6 +60,11 @@ def _check_file(file: StoredFile, storage: Path) -> Iterator[Problem]:
         yield Problem("the file is gone: run the source again, it is made anew", where)
     elif facts.sha256 != file.sha256:
         yield Problem("the file's bytes have changed: remove it and run the source again, it is made anew", where)
+    elif file.uri.endswith(f"/{INDEX}"):
+        damaged = list(damaged_files(Path(uri)))
+        if damaged:
+            what = f"{len(damaged)} files of the folder are gone or have changed, the first {damaged[0].name!r}"
+            yield Problem(f"{what}: remove the folder and run the source again, it is made anew", where)
 
 
 def _check_manifest(engine: Engine, dataset: str, out: str, *, repair: bool) -> Iterator[Problem]:

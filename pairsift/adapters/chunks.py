@@ -126,10 +126,20 @@ def write_table(path: Path, table: pa.Table) -> None:
         writer.write_table(table, row_group_size=max(len(table), 1))
 
 
-def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Open a Parquet file for writing: zstd, page checksums; dictionaries for words only."""
+def parquet_writer(path: Path, schema: pa.Schema, page_rows: int = 1024) -> pq.ParquetWriter:
+    """Open a Parquet file for writing: zstd, page checksums; dictionaries for words only.
+
+    A page ends at the first multiple of `page_rows` at which it has 1 MB; pyarrow's own is 1,024.
+    """
     words = [column.name for column in schema if pa.types.is_string(column.type)]
-    return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True, use_dictionary=words)
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        write_page_checksum=True,
+        use_dictionary=words,
+        write_batch_size=page_rows,
+    )
 
 
 def from_table(table: pa.Table) -> ChunkData:

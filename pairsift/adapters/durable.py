@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ def write_durably(target: Path, write: Callable[[Path], object]) -> FileFacts:
     and the last to finish wins. Folders that are missing are made. Whatever `write` raises is passed on, but for a full
     disk, which is a DiskFullError.
     """
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    temporary = _hidden(target)
     with needing_room(target):
         make_folder(target.parent)
         try:
@@ -43,6 +44,38 @@ def write_durably(target: Path, write: Callable[[Path], object]) -> FileFacts:
             temporary.unlink(missing_ok=True)
         _sync(target.parent)
     return facts
+
+
+def write_folder_durably(index: Path, write: Callable[[Path], object]) -> FileFacts:
+    """Let `write` make a temporary folder, then move it to where `index` is a file of it; say what identifies that.
+
+    The folder takes the place of the one that is there, which is gone for a moment between the two. A crash leaves at
+    most hidden folders beside it. All is brought to disk at once: that costs one wait, not one for every file.
+    """
+    target = index.parent
+    temporary = _hidden(target)
+    with needing_room(target):
+        make_folder(target.parent)
+        try:
+            write(temporary)
+            os.sync()
+            _replace_folder(temporary, target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _sync(target.parent)
+    return file_facts(index)
+
+
+def _replace_folder(made: Path, target: Path) -> None:
+    old = _hidden(target)
+    if target.exists():
+        target.rename(old)
+    made.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _hidden(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
 
 
 @contextmanager

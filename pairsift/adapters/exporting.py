@@ -8,7 +8,15 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from pairsift.adapters.comparing import ACTIVE, Advance, ChosenSets, choose_sets, no_progress
-from pairsift.adapters.exports import WRITERS, ExportBatch, ExportRequest, files_are_there, out_folder, write_export
+from pairsift.adapters.exports import (
+    ExportBatch,
+    ExportRequest,
+    file_names,
+    files_are_there,
+    out_folder,
+    require_formats,
+    write_export,
+)
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.pairlist import pairs_digest
 from pairsift.adapters.results import join_decisions, stored_decisions, stored_measured, stored_pair
@@ -26,11 +34,9 @@ from pairsift.adapters.store.decisions import (
 from pairsift.adapters.store.queries import attempt_rows, exports_of
 from pairsift.adapters.store.rows import ExportRow
 from pairsift.config import ExportConfig
-from pairsift.core.conditions import nearest
 from pairsift.core.fingerprint import decision_fingerprint, export_fingerprint
-from pairsift.errors import ConfigError
 
-WRITTEN = ("verdict", "reason", "alignment_z", "alignment_p", "alignment_q")
+WRITTEN = ("verdict", "reason", "alignment_z", "alignment_p", "alignment_q", "multiplicity")
 """What files say of a decision, beside its policy."""
 
 
@@ -65,9 +71,9 @@ def export_decided(engine: Engine, storage: Path, asked: ExportAsked, advance: A
     """
     started = time.monotonic()
     dataset_id = find_dataset(engine, asked.dataset)
-    formats = _formats(asked.formats)
-    chosen = choose_sets(decision_sets(engine, dataset_id), asked.decision_set)
     out = out_folder(asked.out or str(storage / "exports"))
+    formats = _formats(asked.formats, out)
+    chosen = choose_sets(decision_sets(engine, dataset_id), asked.decision_set)
     work = _Work(engine, storage, asked.dataset, out, formats)
     parts = committed_partitions(engine, dataset_id)
     written = {part.key: files for part, files in work.write_all(parts, chosen, advance)}
@@ -90,7 +96,7 @@ def complete_exports(engine: Engine, storage: Path, asked: ExportAsked, keys: Co
     Files are written where none are there that say the same: those of another decision set with the same verdicts do.
     """
     dataset_id = find_dataset(engine, asked.dataset)
-    work = _Work(engine, storage, asked.dataset, asked.out, _formats(asked.formats))
+    work = _Work(engine, storage, asked.dataset, asked.out, _formats(asked.formats, asked.out))
     sets = {each.id: each for each in decision_sets(engine, dataset_id)}
     parts = [part for part in committed_partitions(engine, dataset_id) if part.key in keys]
     return sum(work.complete(part, sets) for part in parts)
@@ -109,12 +115,10 @@ def stored_digest(engine: Engine, attempt_id: int, decision_set_id: int) -> str:
     return pairs_digest(stored_pair(row) for row in attempt_rows(engine, attempt_id, decision_set_id))
 
 
-def _formats(besides: Sequence[str]) -> tuple[str, ...]:
+def _formats(besides: Sequence[str], out: str) -> tuple[str, ...]:
     """Name what is written: always what a run writes, and what is asked for besides."""
-    for name in besides:
-        if name not in WRITERS:
-            raise ConfigError(f"there is no export format {name!r}; {nearest(name, WRITERS)}")
-    return tuple(dict.fromkeys([*ExportConfig().formats, *besides]))
+    require_formats(besides, out)
+    return tuple(dict.fromkeys([*ExportConfig().written, *besides]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,7 @@ class _Work:
         return alike is None
 
     def _is_whole(self, files: Sequence[ExportRow]) -> bool:
-        return sorted(file.name for file in files) == sorted(self.formats) and files_are_there(files)
+        return sorted(file.name for file in files) == sorted(file_names(self.formats)) and files_are_there(files)
 
     def _says_the_same(self, part: CommittedPartition, one: DecisionSetRow, other: DecisionSetRow) -> bool:
         if one.policy_sha256 != other.policy_sha256:

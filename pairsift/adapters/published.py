@@ -1,6 +1,7 @@
 """Files that others read, in a folder or in an object store: put there whole, looked at, read back."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,9 @@ from pairsift.adapters.durable import FileFacts, file_facts, make_folder, needin
 from pairsift.adapters.remote import answering, open_remote, open_system
 from pairsift.adapters.sources.files import local_path
 from pairsift.adapters.uploading import upload, write_bytes, write_if_unchanged
+
+LISTED_FILES = 3
+"""A folder of which so many are wanted is listed: a partition's own, not the one that has all shards."""
 
 
 def publish(uri: str, scratch: Path, write: Callable[[Path], object]) -> FileFacts:
@@ -47,10 +51,15 @@ def publish_text(uri: str, compose: Callable[[], str], lock: Callable[[], Abstra
             write_durably(path, lambda temporary: temporary.write_bytes(data))
 
 
-def sizes_at(uris: Iterable[str]) -> list[int | None]:
-    """Look how large files are; None for one that is not there. A store is asked once a folder."""
+def sizes_at(uris: Sequence[str]) -> list[int | None]:
+    """Look how large files are; None for one that is not there.
+
+    A store is asked once a folder for those that have it for themselves, and once a file where a folder may hold the
+    files of others by the thousand.
+    """
     listed: dict[str, dict[str, int]] = {}
-    return [_size_at(uri, listed) for uri in uris]
+    wanted = Counter(map(_folder_of, uris))
+    return [_size_at(uri, listed if wanted[_folder_of(uri)] >= LISTED_FILES else None) for uri in uris]
 
 
 def facts_at(uri: str) -> FileFacts | None:
@@ -77,14 +86,30 @@ def bytes_at(uri: str) -> bytes | None:
         return None
 
 
-def _size_at(uri: str, listed: dict[str, dict[str, int]]) -> int | None:
+def _size_at(uri: str, listed: dict[str, dict[str, int]] | None) -> int | None:
     path = local_path(uri)
     if path is not None:
         return path.stat().st_size if path.is_file() else None
+    if listed is None:
+        return _size_asked(uri)
     folder, _, name = uri.rpartition("/")
     if folder not in listed:
         listed[folder] = _list(folder)
     return listed[folder].get(name)
+
+
+def _size_asked(uri: str) -> int | None:
+    system, name = open_system(uri)
+    try:
+        with answering(uri):
+            info = system.info(name)
+    except FileNotFoundError:
+        return None
+    return int(info["size"]) if info["type"] == "file" else None
+
+
+def _folder_of(uri: str) -> str:
+    return uri.rpartition("/")[0]
 
 
 def _list(folder: str) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from pairsift.cli.app import DataSet, Json, app, opened_store
+from pairsift.config import EXPORT_FORMATS
 
 DECISION_SET = "A decision set: its id, its policy as NAME or NAME@VERSION, or active."
 
@@ -99,13 +100,16 @@ def told_set(found: Any) -> dict[str, Any]:  # noqa: ANN401 - of a module that i
 @app.command(
     epilog="**Examples**\n\n"
     "`pairsift export sample`\n\n"
-    "`pairsift export sample --policy strict --format shard --out strict`"
+    "`pairsift export sample --policy strict --format shard --format kohya --out strict`"
 )
 def export(
     dataset: DataSet,
     policy: Annotated[str, typer.Option(metavar="SET", help=DECISION_SET)] = "active",
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="Also write this, such as shard; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--format", help=f"Also write {', '.join(EXPORT_FORMATS[:-1])} or {EXPORT_FORMATS[-1]}; may be repeated."
+        ),
     ] = None,
     out: Annotated[str, typer.Option(help="Where to; by default exports/ in the storage.")] = "",
     as_json: Json = False,

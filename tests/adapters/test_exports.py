@@ -35,6 +35,8 @@ SIZE = 4
 FORMATS = ("pairs", "embeddings", "uids", "shard")
 PICTURE = b"\xff\xd8\xff picture "
 
+UID = "0123456789abcdef" * 2
+
 KEEP = Decision(Verdict.KEEP, None, 1.5, 0.01, 0.02)
 DROP = Decision(Verdict.DROP, Reason.BLURRY)
 QUARANTINE = Decision(Verdict.QUARANTINE, Reason.IMAGE_CORRUPT)
@@ -108,17 +110,18 @@ def kept_numbers() -> list[int]:
 def test_writes_each_format_once_and_says_what_it_is(tmp_path: Path, images: Path):
     files = write_export(request(images, tmp_path / "out"))
 
-    folder = tmp_path / "out/cats/0%2F1/0123456789abcdef"
+    folder = f"{tmp_path}/out/cats/0%2F1/0123456789abcdef"
     kept = len(kept_numbers())
     assert [(file.uri, file.rows) for file in files] == [
         (f"{folder}/pairs.parquet", COUNT),
         (f"{folder}/embeddings.parquet", kept),
         (f"{folder}/uids.npy", kept),
-        (f"{folder}/shard.tar", kept),
+        (f"{tmp_path}/out/cats/shards/0%2F1-0123456789abcdef.tar", kept),
+        (f"{tmp_path}/out/cats/shards/0%2F1-0123456789abcdef_stats.json", kept),
     ]
     contents = [Path(file.uri).read_bytes() for file in files]
     assert [(file.sha256, file.size) for file in files] == [(sha256(c).hexdigest(), len(c)) for c in contents]
-    assert len(list(folder.iterdir())) == len(files)
+    assert len([path for path in (tmp_path / "out").rglob("*") if path.is_file()]) == len(files)
 
 
 @pytest.mark.parametrize("chunk", [COUNT, 1_000, 999, 37])
@@ -143,7 +146,7 @@ def test_pairs_have_every_pair_in_order_with_all_columns(tmp_path: Path, images:
         *("uid", "key", "caption", "width", "height"),
         *(signal.column for signal in SIGNALS),
         *("pair_alignment_z", "pair_alignment_p", "pair_alignment_q", "pair_neg_clip_loss", "pair_norm_sim"),
-        *("verdict", "reason"),
+        *("verdict", "reason", "multiplicity"),
     ]
     assert table["key"].to_pylist() == [f"{n:09d}" for n in range(COUNT)]
     assert table["width"].to_pylist() == table["image_width"].to_pylist() == [value(n, "int") for n in range(COUNT)]
@@ -201,7 +204,7 @@ def test_the_sources_uid_is_used_where_it_is_one(tmp_path: Path, images: Path, s
 
 
 def test_the_shard_is_a_source_with_the_original_pictures(tmp_path: Path, images: Path):
-    [file] = write_export(request(images, tmp_path / "out", formats=("shard",)))
+    [file, _] = write_export(request(images, tmp_path / "out", formats=("shard",)))
 
     [spec] = open_source(file.uri).partitions({}, IngestConfig())
     pairs = [item for item in read_partition(spec) if isinstance(item, ReadPair)]
@@ -213,7 +216,7 @@ def test_the_shard_is_a_source_with_the_original_pictures(tmp_path: Path, images
 
 
 def test_members_have_no_time_or_owner_and_are_sorted(tmp_path: Path, images: Path):
-    [file] = one(batch(0, 2, images), tmp_path, ("shard",))
+    [file, _] = one(batch(0, 2, images), tmp_path, ("shard",))
 
     with tarfile.open(file.uri) as tar:
         members = tar.getmembers()
@@ -231,11 +234,28 @@ def test_members_have_no_time_or_owner_and_are_sorted(tmp_path: Path, images: Pa
     }
 
 
-@pytest.mark.parametrize("key", ["a/b", "../x", "a.b", "ü", "k" * 91, "", "/etc/passwd"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a/b",
+        "../x",
+        "a.b",
+        "ü",
+        "k" * 91,
+        "",
+        "/etc/passwd",
+        "nul\0",
+        "tab\t",
+        "line\n",
+        "=cmd|",
+        f"{UID}-00000002",
+        f"{UID.upper()}-00000002",
+    ],
+)
 def test_an_unsafe_key_becomes_uid_and_ordinal(tmp_path: Path, images: Path, key: str):
     own = batch(0, 1, images)
 
-    [file] = one(replace(own, pairs=[replace(own.pairs[0], key=key)]), tmp_path, ("shard",))
+    [file, _] = one(replace(own, pairs=[replace(own.pairs[0], key=key)]), tmp_path, ("shard",))
 
     with tarfile.open(file.uri) as tar:
         assert tar.getnames()[0] == f"{own.pairs[0].uid}-00000000.jpg"
@@ -244,10 +264,36 @@ def test_an_unsafe_key_becomes_uid_and_ordinal(tmp_path: Path, images: Path, key
 def test_a_key_that_comes_twice_stays_two_samples(tmp_path: Path, images: Path):
     own = batch(0, 3, images)
 
-    [file] = one(replace(own, pairs=[replace(p, key="same") for p in own.pairs]), tmp_path, ("shard",))
+    [file, _] = one(replace(own, pairs=[replace(p, key="same") for p in own.pairs]), tmp_path, ("shard",))
 
     with tarfile.open(file.uri) as tar:
         assert [n for n in tar.getnames() if n.endswith("txt")] == ["same.txt", f"{own.pairs[2].uid}-00000002.txt"]
+
+
+def test_keys_that_differ_in_case_only_stay_two_files_everywhere(tmp_path: Path, images: Path):
+    own = batch(0, 3, images)
+    pairs = [replace(pair, key=key) for pair, key in zip(own.pairs, ("Same", "other", "same"), strict=True)]
+
+    [file, _] = one(replace(own, pairs=pairs), tmp_path, ("shard",))
+
+    with tarfile.open(file.uri) as tar:
+        assert [n for n in tar.getnames() if n.endswith("txt")] == ["Same.txt", f"{own.pairs[2].uid}-00000002.txt"]
+
+
+def test_a_pair_drawn_three_times_is_three_samples_of_its_own_name_each(tmp_path: Path, images: Path):
+    own = batch(0, 1, images)
+    uid = own.pairs[0].uid
+
+    uids, shard, stats = one(replace(own, decisions=[replace(KEEP, multiplicity=3)]), tmp_path)
+
+    with tarfile.open(shard.uri) as tar:
+        assert [name for name in tar.getnames() if name.endswith("jpg")] == [
+            *("000000000.jpg", f"{uid}-00000000-1.jpg", f"{uid}-00000000-2.jpg")
+        ]
+        assert {data.read() for data in map(tar.extractfile, tar.getnames()[::3]) if data} == {PICTURE + b"000000"}
+    assert np.load(uids.uri).tolist() == [(int(uid[:16], 16), int(uid[16:], 16))] * 3
+    assert [file.rows for file in (uids, shard, stats)] == [3, 3, 3]
+    assert json.loads(Path(stats.uri).read_text()) == {"count": 3, "successes": 3}
 
 
 def test_a_changed_picture_is_never_exported(tmp_path: Path, images: Path):
@@ -257,15 +303,15 @@ def test_a_changed_picture_is_never_exported(tmp_path: Path, images: Path):
     with pytest.raises(SourceChangedError, match="run again"):
         one(own, tmp_path / "out", ("shard",))
 
-    assert list((tmp_path / "out/cats/0%2F1/0123456789abcdef").iterdir()) == []
+    assert list((tmp_path / "out/cats/shards").iterdir()) == []
 
 
 def test_a_partition_without_pairs_or_without_kept_pairs_has_empty_files(tmp_path: Path, images: Path):
     none = write_export(replace(request(images, tmp_path), batches=list))
     dropped = one(batch(1, 2, images), tmp_path, FORMATS)
 
-    assert [file.rows for file in none] == [0, 0, 0, 0]
-    assert [file.rows for file in dropped] == [1, 0, 0, 0]
+    assert [file.rows for file in none] == [0, 0, 0, 0, 0]
+    assert [file.rows for file in dropped] == [1, 0, 0, 0, 0]
     assert pq.read_table(dropped[1].uri).schema.field("fused_embedding").type.list_size == 2 * SIZE
     assert np.load(dropped[2].uri).shape == (0,)
 
@@ -276,7 +322,7 @@ def test_a_partition_without_pairs_or_without_kept_pairs_has_empty_files(tmp_pat
         ({"out": "sftp://host/out"}, "cannot export to sftp://host/out: exports go to a folder, or to an object store"),
         ({"out": "s3://"}, "cannot export to s3://"),
         ({"out": "s3://key:secret@bucket/out"}, r"s3://key:\*\*\*@bucket/out has a secret in it"),
-        ({"formats": ("lance",)}, "unknown export format 'lance': known are pairs"),
+        ({"formats": ("lance",)}, "there is no export format 'lance'; known are "),
         ({"dataset": "a/b"}, "'a/b' cannot name a folder"),
         ({"partition": ".."}, "'..' cannot name a folder"),
         ({"partition": ""}, "'' cannot name a folder"),
@@ -310,12 +356,31 @@ def test_the_manifest_lists_files_by_path_and_is_the_same_anywhere(tmp_path: Pat
     assert texts[0] == texts[1]
     assert path == tmp_path / "there/cats/manifest.json"
     assert [file["path"] for file in manifest["files"]] == [
-        f"0%2F1/0123456789abcdef/{name}" for name in ("embeddings.parquet", "pairs.parquet", "shard.tar", "uids.npy")
+        *(f"0%2F1/0123456789abcdef/{name}" for name in ("embeddings.parquet", "pairs.parquet", "uids.npy")),
+        *(f"shards/0%2F1-0123456789abcdef{suffix}" for suffix in (".tar", "_stats.json")),
     ]
     assert manifest["files"][1]["rows"] == COUNT
     assert (
         sha256((path.parent / manifest["files"][1]["path"]).read_bytes()).hexdigest() == manifest["files"][1]["sha256"]
     )
+
+
+def test_the_sizes_are_those_of_the_shards_that_are_shown(tmp_path: Path, images: Path):
+    shard = listed(write_export(request(images, tmp_path, formats=("shard",))))
+    sizes = tmp_path / "cats/shards/sizes.json"
+    write_manifest(str(tmp_path), "dogs", list)
+    write_manifest(str(tmp_path), "cats", lambda: shard)
+
+    assert json.loads(sizes.read_text()) == {"0%2F1-0123456789abcdef.tar": len(kept_numbers())}
+    assert manifest_is_current(str(tmp_path), "cats", shard)
+    sizes.write_text('{"0%2F1-0123456789abcdef.tar": 7}')
+    assert not manifest_is_current(str(tmp_path), "cats", shard)
+    sizes.unlink()
+    assert not manifest_is_current(str(tmp_path), "cats", shard)
+    write_manifest(str(tmp_path), "cats", lambda: shard)
+    write_manifest(str(tmp_path), "cats", list)
+    assert json.loads(sizes.read_text()) == {}
+    assert not (tmp_path / "dogs/shards").exists()
 
 
 def test_an_empty_manifest_replaces_a_full_one(tmp_path: Path, images: Path):

@@ -32,7 +32,10 @@ from tests.object_store import Fault, Store, lose_answer, reset, status
 
 OUT = "s3://bucket/a b/out"
 FOLDER = "a b/out/cats/0%2F1/0123456789abcdef"
-FILES = ["embeddings.parquet", "pairs.parquet", "shard.tar", "uids.npy"]
+FILES = [
+    *(f"{FOLDER}/{name}" for name in ("embeddings.parquet", "pairs.parquet", "uids.npy")),
+    *(f"a b/out/cats/shards/0%2F1-0123456789abcdef{suffix}" for suffix in (".tar", "_stats.json")),
+]
 URI = "s3://bucket/out/file.bin"
 LEAST_PART_BYTES = 5 << 20  # what S3 takes
 SMALL = b"some bytes" * 100
@@ -67,14 +70,16 @@ def test_the_files_are_those_of_a_folder(bucket: Store, tmp_path: Path, images: 
     files = write_export(replace(export_request(images, tmp_path), out=f"{OUT}/"))
 
     assert [replace(file, uri="") for file in files] == [replace(file, uri="") for file in local]
-    assert bucket.names() == [f"{FOLDER}/{name}" for name in FILES]
+    assert bucket.names() == FILES
     assert files[0].uri == f"s3://bucket/{FOLDER}/pairs.parquet"
     assert [facts_at(file.uri) for file in files] == [FileFacts(file.sha256, file.size) for file in files]
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_a_second_look_costs_one_request_and_no_bytes(bucket: Store, tmp_path: Path, images: Path):
-    files = rows(write_export(replace(export_request(images, tmp_path, formats=("pairs", "uids")), out=OUT)))
+    files = rows(
+        write_export(replace(export_request(images, tmp_path, formats=("pairs", "embeddings", "uids")), out=OUT))
+    )
     bucket.forget()
 
     assert files_are_there(files)
@@ -86,6 +91,17 @@ def test_a_second_look_costs_one_request_and_no_bytes(bucket: Store, tmp_path: P
     bucket.system.rm_file(f"bucket/{FOLDER}/pairs.parquet")
     assert not files_are_there(files)
     assert not files_are_there([replace(files[0], uri="s3://bucket/none/pairs.parquet")])
+
+
+def test_a_shard_is_asked_for_by_name_as_its_folder_has_all_the_others_too(bucket: Store, tmp_path: Path, images: Path):
+    files = rows(write_export(replace(export_request(images, tmp_path, formats=("shard",)), out=OUT)))
+    bucket.forget()
+
+    assert files_are_there(files)
+    assert [request.method for request in bucket.requests] == ["HEAD", "HEAD"]
+
+    bucket.system.rm_file("bucket/" + FILES[3])
+    assert not files_are_there(files)
 
 
 def test_what_is_there_is_not_sent_again(bucket: Store, tmp_path: Path, images: Path):
@@ -247,16 +263,16 @@ def test_a_store_without_conditional_writes_is_written_under_the_lock(bucket: St
 
 @pytest.mark.usefixtures("bucket")
 def test_a_bucket_is_asked_for_before_anything_is_done():
-    require_out(OUT)
+    require_out(OUT, ())
 
     with pytest.raises(ConfigError, match="there is no bucket 'none': make it first"):
-        require_out("s3://none/out")
+        require_out("s3://none/out", ())
 
 
 def test_a_store_that_refuses_says_what_to_look_at(bucket: Store, tmp_path: Path):
     bucket.fail("HEAD", "/bucket", status(403))
     with pytest.raises(StorageDeniedError, match="check the address, the credentials and what they allow"):
-        require_out(OUT)
+        require_out(OUT, ())
     with pytest.raises(StorageDeniedError, match="there is no such bucket"):
         put("s3://none/file.bin", SMALL, tmp_path)
 

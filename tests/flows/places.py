@@ -69,6 +69,6 @@ def command_over(folder: Path, shards: Mapping[str, Iterable[int]], chunk_pairs:
     for name, keys in shards.items():
         cut(folder / "shards" / f"{name}.tar", keys)
     config = folder / "config.yaml"
-    values = {"policy": str(fixed_cut(folder)), "chunk_pairs": chunk_pairs, "export": {"shard": True}}
+    values = {"policy": str(fixed_cut(folder)), "chunk_pairs": chunk_pairs, "export": {"formats": ["shard"]}}
     config.write_text(yaml.safe_dump(values))
     return ("run", str(folder / "shards"), "--config", str(config), "--json")

@@ -9,7 +9,7 @@ from tests.flows.running import files_of, lineage, run
 @pytest.fixture
 def undisturbed(source: Path, policy: Path, storage: Path) -> dict[str, bytes]:
     """What a first run writes, in chunks of four pairs."""
-    run(source, policy, config={"export": {"shard": True}})
+    run(source, policy, config={"export": {"formats": ["shard"]}})
     return files_of(storage / "exports")
 
 
@@ -26,7 +26,7 @@ def test_a_run_into_an_empty_folder_writes_the_same_bytes_whatever_its_chunks(
     rows = lineage(workplace.store())
     monkeypatch.setenv("PAIRSIFT_STORAGE", str(tmp_path / "another"))
 
-    run(source, policy, chunk_pairs=chunk_pairs, config={"export": {"shard": True}})
+    run(source, policy, chunk_pairs=chunk_pairs, config={"export": {"formats": ["shard"]}})
 
     again = files_of(tmp_path / "another" / "exports")
     rows_again = lineage(workplace.store())

@@ -54,7 +54,7 @@ def test_a_second_day_measures_only_what_is_new_and_ends_in_the_same_rows_and_by
     opened.clear()
     encoder_calls.pairs.clear()
 
-    second = run(second_day, policy, dataset="tuesday", config={"export": {"shard": True}})
+    second = run(second_day, policy, dataset="tuesday", config={"export": {"formats": ["shard"]}})
 
     assert (opened, encoder_calls.pairs) == (["000000150"], [1])
     assert (first["recalled"], second["recalled"], second["pairs"]["read"]) == (0, 9, 10)
@@ -65,7 +65,7 @@ def test_a_second_day_measures_only_what_is_new_and_ends_in_the_same_rows_and_by
     workplace.store().dispose()
     monkeypatch.setenv("PAIRSIFT_STORAGE", str(tmp_path / "another"))
 
-    run(second_day, policy, dataset="tuesday", config={"export": {"shard": True}})
+    run(second_day, policy, dataset="tuesday", config={"export": {"formats": ["shard"]}})
 
     assert len(encoder_calls.pairs) == 1 + 3
     assert lineage(workplace.store(), "tuesday") == rows

@@ -44,6 +44,7 @@ class Curated:
 
     store: Engine
     export: Path
+    shard: Path
 
     def lineage(self) -> dict[str, dict[str, Any]]:
         with self.store.connect() as connection:
@@ -81,12 +82,13 @@ def curate(own: Path) -> Curated:
         policy=str(without_floor(own)),
         preprocess=limits,
         chunk_pairs=256,
-        export={"shard": True},
+        export={"formats": ["shard"]},
     )
     outcome = committed(job, claimed(job))
     assert outcome.error is None
     (pairs,) = Path(job.out).glob("**/pairs.parquet")
-    return Curated(workplace.store(), pairs.parent)
+    (shard,) = Path(job.out).glob("**/*.tar")
+    return Curated(workplace.store(), pairs.parent, shard)
 
 
 def without_floor(own: Path) -> Path:
@@ -138,7 +140,7 @@ def test_the_files_of_the_export_say_the_same(curated: Curated):
     ]
     assert len(pairs) == len(ALL)
     assert pq.read_table(curated.export / "embeddings.parquet")["key"].to_pylist() == kept
-    with tarfile.open(curated.export / "shard.tar") as shard:
+    with tarfile.open(curated.shard) as shard:
         names = shard.getnames()
     assert len(names) == len(set(names))
     assert all(name.replace("-", "").replace("_", "").replace(".", "").isalnum() for name in names)

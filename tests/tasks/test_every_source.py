@@ -98,13 +98,13 @@ def folder_for(tmp_path: Path, write: Callable[[Path], Path]) -> Path:
 
 def outcome(source: Path, tmp_path: Path) -> Mapping[str, object]:
     """Curate a source of one partition; tell what became of every pair, and what its exported shard holds."""
-    job = planned(source, policy=str(fixed_cut(tmp_path)), export={"shard": True})
+    job = planned(source, policy=str(fixed_cut(tmp_path)), export={"formats": ["shard"]})
     committed(job, claimed(job))
     stories = [
         story for key in KEYS for story in tell(workplace.store(), key) if story["origin"]["dataset"] == job.dataset
     ]
     told = [(story["origin"]["uid"], story["decision"]["verdict"], story["decision"]["reason"]) for story in stories]
-    [shard] = Path(job.out, job.dataset).rglob("shard.tar")
+    [shard] = Path(job.out, job.dataset).glob("shards/*.tar")
     with tarfile.open(shard) as tar:
         images = [tar.extractfile(member).read() for member in tar if member.name.endswith(("jpg", "png"))]  # type: ignore[union-attr]  # all are files
     [row] = status(workplace.store(), job.dataset)

@@ -114,7 +114,7 @@ def test_the_config_example_is_usable():
     example = re.search(r"```yaml\n(.*?)```", page("configuration.md"), re.DOTALL)
 
     assert example is not None
-    assert RunConfig.model_validate(yaml.safe_load(example[1])).export.shard
+    assert RunConfig.model_validate(yaml.safe_load(example[1])).export.formats
 
 
 def test_the_policy_example_is_usable_and_drops_a_french_caption():

@@ -1,26 +1,31 @@
 """Writers: the files of an export."""
 
 from pairsift.adapters.exports.catalog import (
-    WRITERS,
+    FORMATS,
     ExportedFile,
-    export_folder,
+    file_names,
     files_are_there,
     out_folder,
+    require_formats,
     require_out,
     write_export,
 )
+from pairsift.adapters.exports.folders import INDEX, damaged_files
 from pairsift.adapters.exports.manifest import manifest_is_current, write_manifest
 from pairsift.adapters.exports.request import ExportBatch, ExportRequest
 
 __all__ = [
-    "WRITERS",
+    "FORMATS",
+    "INDEX",
     "ExportBatch",
     "ExportRequest",
     "ExportedFile",
-    "export_folder",
+    "damaged_files",
+    "file_names",
     "files_are_there",
     "manifest_is_current",
     "out_folder",
+    "require_formats",
     "require_out",
     "write_export",
     "write_manifest",

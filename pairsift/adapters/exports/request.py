@@ -8,6 +8,8 @@ from pairsift.adapters.chunks import ChunkData
 from pairsift.core.deciding import Decision
 from pairsift.core.records import IngestedPair, Verdict
 
+FINGERPRINT_DIGITS = 16
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExportBatch:
@@ -41,3 +43,8 @@ class ExportRequest:
     models: Mapping[str, str] = field(default_factory=dict)
     policy: str = ""
     policy_version: int = 0
+
+    @property
+    def folder(self) -> str:
+        """Name the export's own folder below the data set's: `<partition>/<16 digits>`."""
+        return f"{self.partition}/{self.fingerprint[:FINGERPRINT_DIGITS]}"

@@ -38,7 +38,7 @@ AttemptRecord = Row[tuple[object, ...]]
 
 
 def find_committed(
-    engine: Engine, dataset_id: int, decision_fingerprint: str, out_uri: str, formats: Sequence[str]
+    engine: Engine, dataset_id: int, decision_fingerprint: str, out_uri: str, names: Sequence[str]
 ) -> dict[int, Committed]:
     """Find all partitions, by id, whose committed attempt has the input last registered and this decision.
 
@@ -67,7 +67,7 @@ def find_committed(
         files = _exports_by_attempt(connection, of_out)
     return {
         row.id: Committed(
-            row.id, row.attempt_id, row.number, tuple(row.chunks), _complete(files.get(row.attempt_id, ()), formats)
+            row.id, row.attempt_id, row.number, tuple(row.chunks), _complete(files.get(row.attempt_id, ()), names)
         )
         for row in committed
     }
@@ -114,7 +114,7 @@ def _matching_commit(connection: Connection, record: PartitionRecord, request: A
     query = _select_exports().join(attempt, OF_COMMIT)
     query = query.where(export.c.attempt_id == found.id, export.c.out_uri == request.out_uri)
     files = _exports_by_attempt(connection, query).get(found.id, [])
-    return Committed(record.id, found.id, found.number, tuple(found.chunks), _complete(files, request.formats))
+    return Committed(record.id, found.id, found.number, tuple(found.chunks), _complete(files, request.files))
 
 
 def _live_holder(connection: Connection, record: PartitionRecord, request: AttemptRequest) -> Holder | None:
@@ -256,6 +256,6 @@ def _exports_by_attempt(connection: Connection, query: Select[tuple[object, ...]
     return files
 
 
-def _complete(files: Sequence[ExportRow], formats: Sequence[str]) -> tuple[ExportRow, ...]:
-    """Give the files if they are exactly those of `formats`, else none: the export is made again as a whole."""
-    return tuple(files) if sorted(file.name for file in files) == sorted(formats) else ()
+def _complete(files: Sequence[ExportRow], names: Sequence[str]) -> tuple[ExportRow, ...]:
+    """Give the files if they are exactly those of these names, else none: the export is made again as a whole."""
+    return tuple(files) if sorted(file.name for file in files) == sorted(names) else ()

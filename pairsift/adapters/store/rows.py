@@ -48,7 +48,7 @@ class PartitionRow:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRequest:
-    """What an attempt is asked to do, and with what; `formats` are the names of the files to export to `out_uri`.
+    """What an attempt is asked to do, and with what; `files` are the names of the files to export to `out_uri`.
 
     `again` asks for it even where the same is committed already, because stored results are gone. `run_id` is the flow
     run of the whole run, `flow_run_id` that of this partition alone.
@@ -56,7 +56,7 @@ class AttemptRequest:
 
     kind: AttemptKind
     out_uri: str
-    formats: tuple[str, ...]
+    files: tuple[str, ...]
     input_fingerprint: str
     score_fingerprint: str
     decision_fingerprint: str
@@ -102,7 +102,7 @@ class Committed:
     """There is a committed attempt with the same input and decision.
 
     `number` is its fence, `chunks` are the fingerprints of its chunk files, `exports` its files for the output asked
-    for: if all are there, nothing is to be done. No exports if this output was never written in just these formats.
+    for: if all are there, nothing is to be done. No exports if this output was never given just these files.
     """
 
     partition_id: int

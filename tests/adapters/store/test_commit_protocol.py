@@ -311,8 +311,8 @@ def test_another_input_or_decision_is_done_anew(engine: Engine, request_changed:
 
 @pytest.mark.parametrize(
     "request_changed",
-    [replace(DONE_REQUEST, out_uri="file:///else"), replace(DONE_REQUEST, formats=(*FORMATS, "shard"))],
-    ids=["out", "formats"],
+    [replace(DONE_REQUEST, out_uri="file:///else"), replace(DONE_REQUEST, files=(*FORMATS, "shard"))],
+    ids=["out", "files"],
 )
 def test_an_export_never_made_like_this_is_said_to_be_missing(engine: Engine, request_changed: AttemptRequest):
     live(engine, "cats", dropped=0)
