@@ -265,6 +265,8 @@ def test_a_store_without_conditional_writes_is_written_under_the_lock(bucket: St
 def test_a_bucket_is_asked_for_before_anything_is_done():
     require_out(OUT, ())
 
+    with pytest.raises(ConfigError, match="cannot write kohya to s3://"):
+        require_out(OUT, ("kohya",))
     with pytest.raises(ConfigError, match="there is no bucket 'none': make it first"):
         require_out("s3://none/out", ())
 

@@ -8,15 +8,19 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Engine, func, select, text
 
+from pairsift.adapters.checking import check
 from pairsift.adapters.durable import file_facts
+from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.scratch import read_decided, write_decided
 from pairsift.adapters.store.queries import active_exports, conservation
 from pairsift.adapters.store.rows import AttemptKind, Claim
 from pairsift.adapters.store.tables import decision, pair, score
 from pairsift.config import PartitionJob
 from pairsift.errors import ConservationError
+from tasks import workplace
 from tasks.export import commit_partition, export_again, export_partition
 from tasks.threshold import threshold_partition
+from tests.tasks.policy_files import fixed_cut
 from tests.tasks.shards import GOOD, pairs_of, write_shard
 from tests.tasks.steps import claimed, committed, plan_of, planned, scored
 
@@ -103,6 +107,18 @@ def test_an_export_made_again_needs_no_source_and_has_the_same_bytes(
     assert held.kind is AttemptKind.EXPORT
     assert outcome.status == "committed"
     assert files_of(job.out) == before
+
+
+def test_a_picture_that_is_gone_from_an_exported_folder_is_found(tmp_path: Path, shard: Path, store: Engine):
+    job = planned(shard, policy=str(fixed_cut(tmp_path)), export={"formats": ["kohya"]})
+    committed(job, claimed(job))
+    rebuild_manifest(store, job.dataset, job.out)
+    assert check(store, workplace.storage(), repair=False).problems == []
+
+    next(Path(job.out).rglob("kohya/1_pairs/*.txt")).unlink()
+
+    [found] = check(store, workplace.storage(), repair=False).problems
+    assert found.problem.startswith("1 files of the folder are gone or have changed, the first ")
 
 
 def test_pairs_of_the_same_content_under_other_keys_are_exported_to_another_folder(tmp_path: Path):

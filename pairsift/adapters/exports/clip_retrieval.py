@@ -55,8 +55,8 @@ def _embedded(batch: ExportBatch) -> list[int]:
 
 
 def _is_embedded(batch: ExportBatch, rows: Sequence[int]) -> list[bool]:
-    both = (batch.chunk.image_embedding, batch.chunk.text_embedding)
-    whole: list[bool] = np.logical_and(*(np.isfinite(each[rows]).all(axis=1) for each in both)).tolist()
+    both = np.hstack([batch.chunk.image_embedding[rows], batch.chunk.text_embedding[rows]])
+    whole: list[bool] = np.isfinite(both).all(axis=1).tolist()
     return whole
 
 

@@ -259,7 +259,7 @@ def test_export_writes_the_files_of_the_active_set_beside_the_others(pairsift: C
 
     result = told(pairsift, "export", "source", "--format", "shard")
 
-    assert (result["partitions"], result["files"], result["kept"], result["left"]) == (2, 8, 3, [])
+    assert (result["partitions"], result["files"], result["kept"], result["left"]) == (2, 10, 3, [])
     shown = {key: row for key, row in lineage().items() if row[0] == "keep"}
     assert all(exported_key(row[3], row[4]) == key for key, row in shown.items())
     assert {row[3] for row in shown.values()} & first == set()
