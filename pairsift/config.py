@@ -92,6 +92,10 @@ class ScoreConfig(Model):
         default="all-MiniLM-L6-v2",
         description="Sentence encoder of conse: all-MiniLM-L6-v2, or the folder of a BERT-like SentenceTransformer.",
     )
+    adapter: str | None = Field(
+        default=None,
+        description="Adapter of conse to one's own domain, by the name that `pairsift adapt` gave it; null for none.",
+    )
     device: str = Field(
         default="auto",
         description="auto, cpu, cuda or cuda:N; auto takes CUDA if there is one where the run itself is executed. "

@@ -11,43 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from pairsift.config import ScoreConfig
 from pairsift.core.baseline import image_quality, pair_quality, text_quality
 from pairsift.core.consistency import SENTENCES, best_cosines, strip_phrases
-from pairsift.core.fingerprint import fingerprint
 from pairsift.core.signals import CONSISTENCY
-from pairsift.errors import ModelUnavailableError
-from pairsift.models.class_names import class_sentences
-from pairsift.models.classifiers import Classifier, ClassifierSource, find_classifier, load_classifier
-from pairsift.models.device import backend, torch_dtype, turn
+from pairsift.models.adapter import LinearAdapter
+from pairsift.models.classifiers import Classifier
+from pairsift.models.device import turn
 from pairsift.models.feeding import filled
-from pairsift.models.fusion import HEADS, fuse
+from pairsift.models.fusion import fuse
 from pairsift.models.scores import Floats, ModelCard, Scores, as_scores, rows_by_caption, spread
-from pairsift.models.sentences import (
-    SentenceBatch,
-    SentenceEncoder,
-    SentenceSource,
-    find_sentence_encoder,
-    load_sentence_encoder,
-)
+from pairsift.models.sentences import SentenceBatch, SentenceEncoder
 
 NAME = "conse"
 TEMPERATURE = 2.0
 """Divides the logits: 1 gives an AUC of 0.841, 2 of 0.864 on the same draw of photographs."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConseSource:
-    """Everything `conse` is made of, found but not loaded."""
-
-    classifier: ClassifierSource
-    sentences: SentenceSource
-    fingerprint: str
-
-    @property
-    def cards(self) -> tuple[ModelCard, ...]:
-        """The two models, as the ledger names them."""
-        return tuple(ModelCard(part.name, part.fingerprint) for part in (self.classifier, self.sentences))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +55,15 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class Conse:
-    """The loaded encoder. `class_vectors` (classes, d) are centred on `centre` (d,); both are float32.
+    """The loaded encoder; `space` is what its vectors and tokens are of, on any device and in any dtype.
+
+    `class_vectors` (classes, d) are centred on `centre` (d,); both are float32.
 
     `class_names` (classes, d) float32 are the sentences of the classes without SIEVE's phrases, not centred.
     """
 
     fingerprint: str
+    space: str
     cards: tuple[ModelCard, ...]
     classifier: Classifier
     sentences: SentenceEncoder
@@ -92,6 +72,7 @@ class Conse:
     class_names: Floats
     batch_size: int
     published_input: bool
+    adapter: LinearAdapter | None = None
 
     @property
     def name(self) -> str:
@@ -123,6 +104,20 @@ class Conse:
         }
         return as_scores(spread(sight.vectors, image_of), reading.vectors, reading.fused, signals)
 
+    @torch.inference_mode()
+    def study(self, pixels: NDArray[np.uint8], captions: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+        """Give what an adapter is fitted on, of n pictures and as many captions.
+
+        The classifier's features (n, c) before its last layer, and the pictures' and the captions' vectors (n, d).
+        """
+        with turn(self.centre.device):
+            starts = range(0, len(pixels), self.batch_size)
+            batches = [filled(pixels[start : start + self.batch_size], self.batch_size) for start in starts]
+            features = [self.classifier.features(batch).mean(dim=(2, 3)).float() for batch in batches]
+            text = centred(encode_all(self.sentences, captions).to(self.centre.device), self.centre)
+            pictures = torch.cat(features)[: len(pixels)].cpu().numpy()
+            return pictures, self._see(pixels).vectors, text.cpu().numpy()
+
     def _see(self, pixels: NDArray[np.uint8]) -> _Sight:
         starts = range(0, len(pixels), self.batch_size)
         parts = [self._see_batch(pixels[start : start + self.batch_size]) for start in starts]
@@ -145,7 +140,10 @@ class Conse:
         measured = logits
         if self.published_input:
             measured = self.classifier.logits(self.classifier.features(batch, scaled_only=True))
-        vectors = self._mix(logits)[:count].cpu().numpy()
+        mixed = self._mix(logits)
+        if self.adapter is not None:
+            mixed = self.adapter(features.mean(dim=(2, 3)).float(), mixed)
+        vectors = mixed[:count].cpu().numpy()
         tokens = self._mix(self.classifier.cell_logits(features))[:count]
         classes = _most_probable(logits[:count])
         return _Sight(vectors, tokens, image_quality(measured[:count].cpu().numpy()), classes)
@@ -167,7 +165,7 @@ class Conse:
             rows = np.concatenate([np.array(group) for group in members])
             slots = np.repeat(np.arange(len(members)), [len(group) for group in members])
             plain[batch.captions] = batch.vectors[: len(members)].cpu().numpy()
-            vectors[rows] = _centred(batch.vectors, self.centre).cpu().numpy()[slots]
+            vectors[rows] = centred(batch.vectors, self.centre).cpu().numpy()[slots]
             qualities[rows] = text_quality(batch.vectors.cpu().numpy())[slots]
             seen = image_of[rows] >= 0
             fused[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
@@ -183,7 +181,7 @@ class Conse:
         stripped[list(changed)] = np.nan
         places = [place for place, left in changed.items() if left.strip()]
         if places:
-            stripped[places] = _encode_all(self.sentences, [changed[place] for place in places]).cpu().numpy()
+            stripped[places] = encode_all(self.sentences, [changed[place] for place in places]).cpu().numpy()
         return stripped
 
     def _consistency(
@@ -198,7 +196,7 @@ class Conse:
         """Fuse caption `slots[i]` of a batch with image `images[i]`, in passes of the batch's own fixed size."""
         fused = np.empty((len(slots), self.dim), np.float32)
         size = len(batch.valid)
-        tokens = _centred(functional.normalize(batch.tokens, dim=-1), self.centre)
+        tokens = centred(functional.normalize(batch.tokens, dim=-1), self.centre)
         for start in range(0, len(slots), size):
             part = slice(start, start + size)
             slot, image = (torch.from_numpy(np.resize(places[part], size)) for places in (slots, images))
@@ -207,51 +205,8 @@ class Conse:
         return fused
 
 
-def find_conse(config: ScoreConfig) -> ConseSource:
-    """Find and identify the models of a resolved config, without building them."""
-    classifier, sentences = find_classifier(config.classifier), find_sentence_encoder(config.sentence_encoder)
-    identity = {
-        "encoder": NAME,
-        "parts": [classifier.fingerprint, sentences.fingerprint],
-        "classes": class_sentences(),
-        "temperature": TEMPERATURE,
-        "heads": HEADS,
-        "baseline_input": config.baseline_input,
-        "dtype": config.dtype,
-        "backend": backend(config),
-    }
-    return ConseSource(classifier, sentences, fingerprint(identity))
-
-
-def load_conse(source: ConseSource, config: ScoreConfig) -> Conse:
-    """Load `conse` for a resolved config; the class vectors are made here, in float32 whatever the dtype."""
-    dtype, batch_size = torch_dtype(config), int(config.batch_size)
-    classifier = load_classifier(source.classifier, config.device, dtype)
-    sentences = load_sentence_encoder(source.sentences, batch_size)
-    names = _encode_all(sentences, class_sentences())
-    stripped = _encode_all(sentences, [strip_phrases(sentence) for sentence in class_sentences()])
-    if names.shape[1] % HEADS or classifier.classes != len(names):
-        raise ModelUnavailableError(
-            f"{source.classifier.name} has {classifier.classes} classes and {source.sentences.name} dimension "
-            f"{names.shape[1]}: conse needs ImageNet's {len(names)} classes and a dimension that {HEADS} divides"
-        )
-    centre = names.mean(dim=0)
-    sentences.net.to(device=config.device, dtype=dtype)
-    return Conse(
-        source.fingerprint,
-        source.cards,
-        classifier,
-        sentences,
-        _centred(names, centre).to(config.device),
-        centre.to(config.device),
-        stripped.numpy(),
-        batch_size,
-        config.baseline_input == "published",
-    )
-
-
 @torch.inference_mode()
-def _encode_all(sentences: SentenceEncoder, texts: Sequence[str]) -> torch.Tensor:
+def encode_all(sentences: SentenceEncoder, texts: Sequence[str]) -> torch.Tensor:
     """Encode texts to unit vectors (n, d) float32, in their order."""
     places: list[int] = []
     vectors: list[torch.Tensor] = []
@@ -267,5 +222,6 @@ def _most_probable(logits: torch.Tensor) -> NDArray[np.int64]:
     return np.asarray(ordered[:, :SENTENCES].cpu().numpy())
 
 
-def _centred(vectors: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+def centred(vectors: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+    """Move vectors (…, d) to the centre of the class names, as unit vectors."""
     return functional.normalize(vectors - centre, dim=-1)

@@ -13,7 +13,7 @@ from pairsift.errors import ConfigError, ModelUnavailableError
 from pairsift.models import conse
 from pairsift.models.checkpoints import find_clip
 from pairsift.models.clip_loading import ClipModels, find_clip_models, load_clip
-from pairsift.models.conse import ConseSource, find_conse, load_conse
+from pairsift.models.conse_loading import ConseSource, find_conse, load_conse
 from pairsift.models.device import resolve
 from pairsift.models.files import CLIP_PREFIX
 from pairsift.models.quantised import INT8
@@ -30,7 +30,8 @@ def load_encoder(config: ScoreConfig) -> Encoder:
     Raises ModelUnavailableError for an unknown encoder, absent weights or an absent device.
     """
     resolved = resolve(config)
-    known_as = (resolved, Settings().storage if resolved.dtype == INT8 else None)  # int8 towers lie in the storage
+    in_storage = resolved.dtype == INT8 or resolved.adapter is not None
+    known_as = (resolved, Settings().storage if in_storage else None)
     with _loading:
         if known_as not in _loaded:
             found = _find(resolved)
@@ -87,6 +88,8 @@ def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner
 def _find(config: ScoreConfig) -> ConseSource | ClipModels:
     if config.encoder == conse.NAME:
         return find_conse(config)
+    if config.adapter is not None:
+        raise ConfigError(f"score.adapter is for the encoder {conse.NAME}, not for {config.encoder}: set it to null")
     if not config.encoder.startswith(CLIP_PREFIX):
         raise ModelUnavailableError(
             f"encoder {config.encoder!r} is unknown: use {conse.NAME} or {CLIP_PREFIX}MODEL:TAG-OR-PATH"

@@ -4,7 +4,8 @@ import torch
 from numpy.typing import NDArray
 
 from pairsift.core.signals import MODEL_SIGNALS
-from pairsift.models.conse import Conse, find_conse, load_conse
+from pairsift.models.conse import Conse
+from pairsift.models.conse_loading import find_conse, load_conse
 from pairsift.models.device import limit_threads
 from pairsift.models.scores import Scores
 
