@@ -11,12 +11,13 @@ import numpy as np
 from sqlalchemy import Engine
 
 from pairsift.adapters.keeping import keep_trained
-from pairsift.adapters.lessons import Lesson, PreparedLesson, prepare_lesson
+from pairsift.adapters.lessons import Lesson, prepare_lesson
 from pairsift.adapters.store.trained import TrainedRow, require_free
 from pairsift.config import RunConfig
 from pairsift.core.adapting import Adapter, Studied, Worth, fit_best, judge
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.folds import group_alike
+from pairsift.core.preprocessing import PreparedLesson
 from pairsift.errors import ConfigError, SourceError
 from pairsift.models.adapter import to_tensors
 from pairsift.models.conse import Conse
@@ -133,8 +134,8 @@ def _count_groups(studied: Studied, asked: Asked) -> int:
     groups = int(studied.groups.max(initial=-1)) + 1
     if groups < LEAST_GROUPS:
         raise SourceError(
-            f"{asked.learnt_from}: {groups} pairs that are not alike can be read, and at least {LEAST_GROUPS} are needed "
-            "to tell whether an adapter is worth anything: give more pairs"
+            f"{asked.learnt_from}: {groups} pairs that are not alike can be read, and at least {LEAST_GROUPS} are "
+            "needed to tell whether an adapter is worth anything: give more pairs"
         )
     return groups
 

@@ -4,8 +4,6 @@ import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from pairsift.adapters.sampling import Wanted, draw_sample
@@ -15,7 +13,7 @@ from pairsift.adapters.store.kept import KeptPair, kept_pairs
 from pairsift.config import PreprocessConfig, RunConfig
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.measuring import encodable_caption
-from pairsift.core.preprocessing import FitPicture, prepare_caption, prepare_image
+from pairsift.core.preprocessing import FitPicture, PreparedLesson, prepare_caption, prepare_image
 from pairsift.core.records import Cleaner, IngestedPair, Location, pair_uid
 
 _CANDIDATES = 2
@@ -34,17 +32,6 @@ class Lesson:
     def uid(self) -> str:
         """The pair's identity."""
         return pair_uid(bytes.fromhex(self.image_sha256), self.caption)
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedLesson:
-    """A pair as encoders take it, with the hash of its picture."""
-
-    uid: str
-    image_sha256: str
-    pixels: NDArray[np.uint8]
-    caption: str
-    hash: str | None
 
 
 def lessons_of_source(source: str, config: RunConfig, wanted: Wanted) -> list[Lesson]:

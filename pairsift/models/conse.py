@@ -13,14 +13,15 @@ from torch.nn import functional
 
 from pairsift.core.baseline import image_quality, pair_quality, text_quality
 from pairsift.core.consistency import SENTENCES, best_cosines, strip_phrases
-from pairsift.core.signals import CONSISTENCY
+from pairsift.core.signals import CONSISTENCY, FUSION_MATCH
 from pairsift.models.adapter import LinearAdapter
 from pairsift.models.classifiers import Classifier
 from pairsift.models.device import turn
 from pairsift.models.feeding import filled
 from pairsift.models.fusion import fuse
-from pairsift.models.scores import Floats, ModelCard, Scores, as_scores, rows_by_caption, spread
-from pairsift.models.sentences import SentenceBatch, SentenceEncoder
+from pairsift.models.fusion_heads import FusionHead
+from pairsift.models.scores import Floats, ModelCard, Scores, Sides, as_scores, rows_by_caption, spread
+from pairsift.models.sentences import BUCKETS, SentenceBatch, SentenceEncoder
 
 NAME = "conse"
 TEMPERATURE = 2.0
@@ -31,10 +32,13 @@ TEMPERATURE = 2.0
 class _Sight:
     """What m images say: `vectors` (m, d) float32, `tokens` (m, cells, d) float32, `variances` (m,) float64.
 
-    `classes` (m, SENTENCES) int64 are the most probable ones.
+    `classes` (m, SENTENCES) int64 are the most probable ones. `plain` (m, d) are the vectors without an adapter,
+    `cells` (m, cells, c) the classifier's features, which a trained head takes.
     """
 
     vectors: Floats
+    plain: torch.Tensor
+    cells: torch.Tensor
     tokens: torch.Tensor
     variances: NDArray[np.float64]
     classes: NDArray[np.int64]
@@ -44,6 +48,7 @@ class _Sight:
 class _Reading:
     """What n captions say, NaN where there is none: `vectors` and `fused` (n, d) float32, `qualities` (n,) float64.
 
+    `matches` (n,) float64 are of a trained head.
     `stripped` (n, d) float32 are not centred, and of the captions without SIEVE's phrases; NaN where nothing is left.
     """
 
@@ -51,6 +56,7 @@ class _Reading:
     fused: Floats
     qualities: NDArray[np.float64]
     stripped: Floats
+    matches: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Conse:
     batch_size: int
     published_input: bool
     adapter: LinearAdapter | None = None
+    head: FusionHead | None = None
 
     @property
     def name(self) -> str:
@@ -102,6 +109,8 @@ class Conse:
             "baseline.pair_quality": pair_quality(variances, reading.qualities),
             CONSISTENCY: self._consistency(reading.stripped, sight.classes, image_of),
         }
+        if self.head is not None:
+            signals[FUSION_MATCH] = reading.matches
         return as_scores(spread(sight.vectors, image_of), reading.vectors, reading.fused, signals)
 
     @torch.inference_mode()
@@ -123,9 +132,12 @@ class Conse:
         parts = [self._see_batch(pixels[start : start + self.batch_size]) for start in starts]
         if not parts:
             none = np.empty((0, SENTENCES), np.int64)
-            return _Sight(np.empty((0, self.dim), np.float32), torch.empty(0, 0, self.dim), np.empty(0), none)
+            empty = torch.empty(0, 0, self.dim)
+            return _Sight(np.empty((0, self.dim), np.float32), empty[:, 0:1, 0], empty, empty, np.empty(0), none)
         return _Sight(
             np.concatenate([part.vectors for part in parts]),
+            torch.cat([part.plain for part in parts]),
+            torch.cat([part.cells for part in parts]),
             torch.cat([part.tokens for part in parts]),
             np.concatenate([part.variances for part in parts]),
             np.concatenate([part.classes for part in parts]),
@@ -140,13 +152,13 @@ class Conse:
         measured = logits
         if self.published_input:
             measured = self.classifier.logits(self.classifier.features(batch, scaled_only=True))
-        mixed = self._mix(logits)
-        if self.adapter is not None:
-            mixed = self.adapter(features.mean(dim=(2, 3)).float(), mixed)
+        plain = self._mix(logits)
+        mixed = plain if self.adapter is None else self.adapter(features.mean(dim=(2, 3)).float(), plain)
         vectors = mixed[:count].cpu().numpy()
+        cells = features.flatten(2).transpose(1, 2)[:count].float()
         tokens = self._mix(self.classifier.cell_logits(features))[:count]
         classes = _most_probable(logits[:count])
-        return _Sight(vectors, tokens, image_quality(measured[:count].cpu().numpy()), classes)
+        return _Sight(vectors, plain[:count], cells, tokens, image_quality(measured[:count].cpu().numpy()), classes)
 
     def _mix(self, logits: torch.Tensor) -> torch.Tensor:
         """Mix the class vectors by probability: logits (…, classes) to unit vectors (…, d) float32."""
@@ -157,7 +169,7 @@ class Conse:
         """Read each different caption once, and fuse it with the images of its pairs."""
         count = len(captions)
         vectors, qualities = np.full((count, self.dim), np.nan, np.float32), np.full(count, np.nan)
-        fused = vectors.copy()
+        fused, matches = vectors.copy(), qualities.copy()
         texts, rows_of = rows_by_caption(captions)
         plain = np.empty((len(texts), self.dim), np.float32)
         for batch in self.sentences.encode(texts):
@@ -168,11 +180,11 @@ class Conse:
             vectors[rows] = centred(batch.vectors, self.centre).cpu().numpy()[slots]
             qualities[rows] = text_quality(batch.vectors.cpu().numpy())[slots]
             seen = image_of[rows] >= 0
-            fused[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
+            fused[rows[seen]], matches[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
         stripped = np.full((count, self.dim), np.nan, np.float32)
         for same, vector in zip(rows_of, self._strip(texts, plain), strict=True):
             stripped[same] = vector
-        return _Reading(vectors, fused, qualities, stripped)
+        return _Reading(vectors, fused, qualities, stripped, matches)
 
     def _strip(self, texts: Sequence[str], vectors: Floats) -> Floats:
         """Encode again those of some texts (n, d) that SIEVE's phrases are removed from; NaN where nothing is left."""
@@ -192,17 +204,62 @@ class Conse:
         consistency[seen] = best_cosines(captions[seen], self.class_names, classes[image_of[seen]])
         return consistency
 
-    def _fuse(self, batch: SentenceBatch, sight: _Sight, slots: NDArray[np.int64], images: NDArray[np.int64]) -> Floats:
-        """Fuse caption `slots[i]` of a batch with image `images[i]`, in passes of the batch's own fixed size."""
-        fused = np.empty((len(slots), self.dim), np.float32)
+    def _fuse(
+        self, batch: SentenceBatch, sight: _Sight, slots: NDArray[np.int64], images: NDArray[np.int64]
+    ) -> tuple[Floats, NDArray[np.float64]]:
+        """Fuse caption `slots[i]` of a batch with image `images[i]`, in passes of the batch's own fixed size.
+
+        Returns vectors (n, d), and what a trained head says of each pair (n,), NaN without one.
+        """
+        fused, matches = np.empty((len(slots), self.dim), np.float32), np.full(len(slots), np.nan)
         size = len(batch.valid)
-        tokens = centred(functional.normalize(batch.tokens, dim=-1), self.centre)
+        words, text = self._words(batch), centred(batch.vectors, self.centre)
         for start in range(0, len(slots), size):
             part = slice(start, start + size)
             slot, image = (torch.from_numpy(np.resize(places[part], size)) for places in (slots, images))
-            vectors = fuse(sight.tokens[image], tokens[slot], batch.valid[slot]).cpu().numpy()
-            fused[part] = vectors[: len(slots) - start]
-        return fused
+            rest = len(slots) - start
+            if self.head is None:
+                fused[part] = fuse(sight.tokens[image], words[slot], batch.valid[slot]).cpu().numpy()[:rest]
+                continue
+            vectors, match = self.head(self._sides(sight, text, words, batch.valid, (image, slot)))
+            fused[part], matches[part] = vectors.cpu().numpy()[:rest], match.double().cpu().numpy()[:rest]
+        return fused, matches
+
+    def _words(self, batch: SentenceBatch) -> torch.Tensor:
+        return centred(functional.normalize(batch.tokens, dim=-1), self.centre)
+
+    def _sides(
+        self,
+        sight: _Sight,
+        text: torch.Tensor,
+        words: torch.Tensor,
+        valid: torch.Tensor,
+        places: tuple[torch.Tensor, torch.Tensor],
+    ) -> Sides:
+        """Put together what a head takes of pictures and captions, by their places."""
+        image, slot = places
+        cells = sight.cells[image]
+        alignment = (sight.plain[image] * text[slot]).sum(dim=-1)
+        return Sides(cells.mean(dim=1), cells, text[slot], words[slot], valid[slot], alignment)
+
+    @torch.inference_mode()
+    def sides(self, pixels: NDArray[np.uint8], captions: Sequence[str]) -> tuple[Sides, torch.Tensor]:
+        """Give what a head learns from, of n pictures and as many captions; see `scores.Encoder`."""
+        with turn(self.centre.device):
+            sight = self._see(pixels)
+            words = torch.zeros(len(captions), BUCKETS[-1], self.dim)
+            valid = torch.zeros(len(captions), BUCKETS[-1], dtype=torch.bool)
+            text = torch.empty(len(captions), self.dim)
+            for batch in self.sentences.encode(captions):
+                rows, length = torch.tensor(batch.captions), batch.valid.shape[1]
+                words[rows, :length] = self._words(batch)[: len(rows)].cpu()
+                valid[rows, :length] = batch.valid[: len(rows)].cpu()
+                text[rows] = centred(batch.vectors, self.centre)[: len(rows)].cpu()
+            own = torch.arange(len(captions))
+            device = self.centre.device
+            longest = int(valid.sum(dim=1).max())
+            read = (part.to(device) for part in (text, words[:, :longest], valid[:, :longest]))
+            return self._sides(sight, *read, (own, own)), sight.plain
 
 
 @torch.inference_mode()

@@ -12,6 +12,7 @@ from pairsift.models.classifiers import ClassifierSource, find_classifier, load_
 from pairsift.models.conse import NAME, TEMPERATURE, Conse, centred, encode_all
 from pairsift.models.device import backend, torch_dtype
 from pairsift.models.fusion import HEADS
+from pairsift.models.fusion_heads import load_head
 from pairsift.models.scores import ModelCard
 from pairsift.models.sentences import SentenceSource, find_sentence_encoder, load_sentence_encoder
 from pairsift.models.trained import Trained, find_trained
@@ -25,13 +26,14 @@ class ConseSource:
     sentences: SentenceSource
     space: str
     adapter: Trained | None
+    head: Trained | None
     fingerprint: str
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
         """The two models, as the ledger names them, and what was trained for them."""
         cards = tuple(ModelCard(part.name, part.fingerprint) for part in (self.classifier, self.sentences))
-        return cards if self.adapter is None else (*cards, self.adapter.card)
+        return (*cards, *(trained.card for trained in (self.adapter, self.head) if trained is not None))
 
 
 def find_conse(config: ScoreConfig) -> ConseSource:
@@ -51,9 +53,12 @@ def find_conse(config: ScoreConfig) -> ConseSource:
         "backend": backend(config),
     }
     adapter = None if config.adapter is None else find_trained("adapter", config.adapter, space)
-    if adapter is not None:
-        identity["adapter"] = adapter.sha256
-    return ConseSource(classifier, sentences, space, adapter, fingerprint(identity))
+    head = None if config.fusion is None else find_trained("fusion", config.fusion, space)
+    # Only what is on: scores made without stay what they are.
+    identity |= {
+        kind: trained.sha256 for kind, trained in (("adapter", adapter), ("head", head)) if trained is not None
+    }
+    return ConseSource(classifier, sentences, space, adapter, head, fingerprint(identity))
 
 
 def load_conse(source: ConseSource, config: ScoreConfig) -> Conse:
@@ -83,4 +88,5 @@ def load_conse(source: ConseSource, config: ScoreConfig) -> Conse:
         batch_size,
         config.baseline_input == "published",
         adapter,
+        None if source.head is None else load_head(source.head, config.device),
     )

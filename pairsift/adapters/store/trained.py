@@ -58,3 +58,13 @@ def list_trained(engine: Engine, kind: Kind, space: str) -> list[TrainedRow]:
         return [
             TrainedRow(*row) for row in connection.execute(select(*columns).filter_by(space=space).order_by(table.c.id))
         ]
+
+
+def best_head(engine: Engine, space: str, encoder: str) -> str:
+    """Name the head with the highest held-out AUC for an encoder's space; ConfigError if there is none."""
+    heads = list_trained(engine, "fusion", space)
+    if not heads:
+        raise ConfigError(
+            f"score.fusion: best, but there is no head for {encoder}: make one with `pairsift train-fusion`"
+        )
+    return max(heads, key=lambda head: float(head.metrics["auc_swapped"])).name

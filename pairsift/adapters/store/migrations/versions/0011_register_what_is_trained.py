@@ -1,4 +1,4 @@
-"""Register fusion heads, of which no older version made one, and adapters: by name, with what they learnt from."""
+"""Register fusion heads, of which no older version made one, and adapters, by name; and what a head says of a pair."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,7 @@ TABLES = ("fusion_head", "adapter")
 
 def upgrade() -> None:
     """Change the tables; the views are dropped before and made anew afterwards."""
+    op.add_column("score", sa.Column("pair_fusion_match", sa.Double(), nullable=True))
     op.drop_table("fusion_head")
     for table in TABLES:
         op.create_table(
@@ -37,6 +38,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Change them back; what was trained is no longer known, its files stay."""
+    op.drop_column("score", "pair_fusion_match")
     for table in TABLES:
         op.drop_index(op.f(f"ix_{table}_space"), table_name=table)
         op.drop_table(table)
