@@ -1,10 +1,12 @@
 """What was trained, by name: registered once, listed for its encoder."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine
 
 from pairsift.adapters.store.kept import kept_pairs
-from pairsift.adapters.store.trained import TrainedRow, list_trained, register_trained, require_free
+from pairsift.adapters.store.trained import TrainedRow, best_head, list_trained, register_trained, require_free
 from pairsift.errors import ConfigError
 from tests.adapters.store.lives import live
 
@@ -43,3 +45,12 @@ def test_gives_the_kept_pairs_of_one_data_set_alone(engine: Engine):
 
     assert len(kept) == 4
     assert all(pair.uid for pair in kept)
+
+
+def test_the_best_head_is_that_of_the_encoder_with_the_highest_held_out_auc(engine: Engine):
+    for name, space, reached in (("a", "space-1", 0.8), ("b", "space-1", 0.9), ("c", "space-2", 0.95)):
+        register_trained(engine, "fusion", replace(trained(name, space=space), metrics={"auc_swapped": reached}))
+
+    assert best_head(engine, "space-1", "conse") == "b"
+    with pytest.raises(ConfigError, match=r"best, but there is no head for open_clip:x: make one"):
+        best_head(engine, "space-3", "open_clip:x")
