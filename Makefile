@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run deploy test test-production check format lint types layers bench bench-gpu clean
+.PHONY: help setup run deploy test test-production test-browser check format lint types layers bench bench-gpu clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -34,6 +34,10 @@ test: setup ## run all tests but the long ones of production, the fast ones firs
 test-production: setup ## run the long tests: faults, and a real Prefect server, PostgreSQL and workers (an hour)
 	$(BIN)/python -m pytest tests/production -m ''
 	$(BIN)/python -m pytest tests/flows -m production
+
+test-browser: setup ## run the tests that need a browser, the command chromium (Debian: apt install chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
+	PAIRSIFT_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser tests/adapters/cli
 
 check: format-check lint types layers ## format, lint, types and layers, as CI runs them
 

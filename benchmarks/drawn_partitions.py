@@ -11,7 +11,8 @@ from benchmarks.swapped_captions import Draw, Floats, Integers, Outcome, draw_ha
 from pairsift.core.baseline import pair_quality
 from pairsift.core.calibration import EmbeddedPairs, calibrate, draw_calibration
 from pairsift.core.columns import Columns
-from pairsift.core.deciding import PairTable, calibratable, decide
+from pairsift.core.deciding import calibratable, decide
+from pairsift.core.judging import PairTable
 from pairsift.core.policy import Policy
 from pairsift.core.selects import ALIGNMENT, Fdr
 from pairsift.models.scores import Scores, cosine

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pairsift.core.arrays import Flags
 from pairsift.core.copy_kinds import Duplicates
-from pairsift.core.duplicates import Compared, find_copies
+from pairsift.core.duplicates import Compared, find_copies, no_copies, to_bytes
 from pairsift.core.image_signals import image_signals
 from pairsift.core.near_copies import Hashes, parse_hashes
 
@@ -88,7 +88,16 @@ def _derived_pairs(count: int, dimensions: int = 0) -> Compared:
     nothing = np.zeros(count, dtype=np.bool_)
     places = np.arange(count)
     return Compared(
-        uids, ~nothing, places // 10_000, places % 10_000, nothing, pictures, hashes, ~nothing, embeddings[original]
+        uids=to_bytes(uids),
+        candidates=~nothing,
+        partitions=places // 10_000,
+        ordinals=places % 10_000,
+        settled=nothing,
+        earlier=no_copies(count),
+        pictures=to_bytes(pictures),
+        hashes=hashes,
+        hashed=~nothing,
+        embeddings=embeddings[original],
     )
 
 

@@ -51,7 +51,7 @@ async def curate(request: RunRequest) -> State[Any]:
     ended = RunProgress(plan.jobs)
     outcomes = await (curate_here(plan.jobs, ended) if pool is None else curate_on_workers(plan.jobs, pool, ended))
     if plan.settles:
-        settle_run(plan)
+        settle_run(plan, outcomes)
     return ended_state(finish_run(plan, outcomes))
 
 

@@ -192,6 +192,7 @@ class RunConfig(Model):
         "which one process's threads cannot feed, and none on a CPU, whose cores have the model to run.",
     )
     dispatch: DispatchConfig = Field(default=DispatchConfig(), description="Who works on the partitions.")
+    report: bool = Field(default=True, description="Draw a page of what the run committed, with small pictures.")
 
 
 def _known_time_zone(name: str) -> str:

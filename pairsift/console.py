@@ -113,6 +113,7 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
     dataset = summary["dataset"]
     lines = [
         f"Results   {summary['out']}/{dataset}/manifest.json",
+        *([f"Report    {summary['report']}"] if summary["report"] else []),
         f"Database  {summary['database']}",
         f"Took      {summary['seconds']:.1f} s",
         "",
@@ -208,6 +209,8 @@ def render_decide(told: Mapping[str, Any]) -> list[RenderableType]:
     lines = [f"{partitions['decided']} partitions decided {by}{known}, in {told['seconds']:.1f} s"]
     if partitions["left"]:
         lines.append(f"Left as they are, scored by another encoder: {', '.join(partitions['left'])}")
+    if partitions["besides"]:
+        lines.append(f"Among them, since copies of their pairs came: {', '.join(partitions['besides'])}")
     if told["dry_run"]:
         lines.append("Nothing was written: without --dry-run this becomes what the lineage shows")
     else:
@@ -248,6 +251,13 @@ def render_export(told: Mapping[str, Any]) -> list[RenderableType]:
     if told["left"]:
         lines.append(f"Not decided under it, or committed anew meanwhile: {', '.join(told['left'])}")
     return [plain_line(line) for line in [*lines, f"Manifest  {told['manifest']}"]]
+
+
+def render_report(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say where the page is."""
+    pairs = told["pairs"]
+    lines = [f"{pairs['kept']:,} of {pairs['read']:,} pairs kept", f"Report    {told['report']}"]
+    return [plain_line(line) for line in lines]
 
 
 def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:

@@ -17,7 +17,8 @@ from pairsift.adapters.results import PartitionFiles, measured_pairs
 from pairsift.adapters.store.registry import register_calibration
 from pairsift.config import PartitionJob
 from pairsift.core.calibration import REFERENCE_PAIRS, EmbeddedPairs, choose_reference
-from pairsift.core.deciding import calibratable, judge_alone
+from pairsift.core.deciding import calibratable
+from pairsift.core.judging import judge_alone
 from pairsift.core.policy import Policy
 from tasks.references import IngestedPartition, PartitionOutcome, RunPlan
 from tasks.retrying import STAGE

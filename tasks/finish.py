@@ -14,6 +14,7 @@ from pairsift.report.drifting import WHOLE_RUN, summarise_drift
 from pairsift.report.histogram import Bin
 from pairsift.report.summary import PartitionFacts, RunFacts
 from tasks.references import PartitionOutcome, RunPlan
+from tasks.reporting import report_run
 from tasks.retrying import STAGE
 from tasks.showing import is_deployed, show_run
 from tasks.workplace import store
@@ -48,6 +49,7 @@ def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str,
         "failed": [{"partition": o.key, "error": o.error} for o in outcomes if o.status == "failed"],
         "seconds": round(time.time() - plan.started, 3),
         "out": plan.out,
+        "report": report_run(plan),
         "database": shown_url(store()),
         "example": total.example,
     }
@@ -94,6 +96,7 @@ def run_facts(plan: RunPlan, outcomes: Sequence[PartitionOutcome], summary: Mapp
         reasons=summary["reasons"],
         drift=summary["drift"],
         out=summary["out"],
+        report=summary["report"],
         database=summary["database"],
         seconds=summary["seconds"],
         deployed=is_deployed(),

@@ -13,6 +13,7 @@ from pairsift.adapters.policies import load_policy
 from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.sources import open_source
 from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
+from pairsift.adapters.store.decisions import decision_sets
 from pairsift.adapters.store.engine import prepare
 from pairsift.adapters.store.registry import (
     activate_decision_set,
@@ -89,7 +90,7 @@ def plan_run(request: RunRequest) -> RunPlan:
 def pin_calibration(plan: RunPlan, calibration: str | None) -> RunPlan:
     """Make a job of every partition that is not committed with this policy and calibration (None without one).
 
-    From here on the policy is the one that the lineage shows.
+    From here on the policy is the one that the lineage shows, unless it settles: then it is when the run has ended.
     """
     policy = Policy.model_validate_json(plan.job.policy)
     pinned = {
@@ -159,10 +160,11 @@ def warn_of_encoder(policy: Policy, encoder: str) -> None:
 
 
 def open_decisions(policy: Policy, job: PartitionJob, calibration: str | None) -> int:
-    """Make the policy known, and its decision set the one that the lineage shows; return the decision set's id."""
+    """Make the policy known, and show its decision set unless another is shown until the run settles; return its id."""
     policy_id = register_policy(store(), policy.name, str(policy.version), policy.sha256, job.policy)
     decision_set_id = open_decision_set(store(), job.dataset_id, policy_id, calibration or UNCALIBRATED)
-    activate_decision_set(store(), job.dataset_id, decision_set_id)
+    if not policy.settles or not any(each.active for each in decision_sets(store(), job.dataset_id)):
+        activate_decision_set(store(), job.dataset_id, decision_set_id)
     return decision_set_id
 
 

@@ -61,32 +61,51 @@ def compare(engine: Engine, dataset: str, before: str, after: str, advance: Adva
     """Compare two decision sets of a data set; ConfigError if one of them is not known, or no partition has both."""
     dataset_id = find_dataset(engine, dataset)
     known = decision_sets(engine, dataset_id)
-    one, other = choose_set(known, before), choose_set(known, after)
+    one, other = choose_sets(known, before), choose_sets(known, after)
     parts = committed_partitions(engine, dataset_id)
     deciding = sets_deciding(engine, [part.attempt_id for part in parts])
-    both = [part for part in parts if {one.id, other.id} <= set(deciding[part.attempt_id])]
+    sets = [(part, _both(part, deciding[part.attempt_id], one, other)) for part in parts]
+    both = [(part, ids) for part, ids in sets if len(ids) == 2]
     if not both:
-        raise ConfigError(
-            f"no committed partition is decided under both {one} and {other}: `pairsift decide` decides it"
-        )
+        names = f"{one.newest} and {other.newest}"
+        raise ConfigError(f"no committed partition is decided under both {names}: `pairsift decide` decides it")
     tally = Tally()
-    differences = join_differences(_compare_all(engine, both, (one.id, other.id), tally, advance))
-    left = [part.key for part in parts if part not in both]
-    return Comparison(one, other, tally, len(both), left, name_changes(engine, differences))
+    differences = join_differences(_compare_all(engine, both, tally, advance))
+    left = [part.key for part, ids in sets if len(ids) < 2]
+    return Comparison(one.newest, other.newest, tally, len(both), left, name_changes(engine, differences))
 
 
-def choose_set(known: Sequence[DecisionSetRow], asked: str) -> DecisionSetRow:
-    """Find a decision set by its id, by its policy as NAME or NAME@VERSION (the newest), or as `active`.
+@dataclass(frozen=True, slots=True)
+class ChosenSets:
+    """The decision sets that a name means, the newest last; each partition's is the newest that it is decided under.
+
+    `shown` where they are those that are shown: then a partition's is the one that it shows.
+    """
+
+    sets: Sequence[DecisionSetRow]
+    newest: DecisionSetRow
+    shown: bool
+
+    def of(self, part: CommittedPartition, deciding: Sequence[int]) -> DecisionSetRow | None:
+        """Give a partition's, of those that decide it; None where there is none."""
+        asked = [part.shown_decision_set_id] if self.shown else deciding
+        return next((each for each in reversed(self.sets) if each.id in asked), None)
+
+
+def choose_sets(known: Sequence[DecisionSetRow], asked: str) -> ChosenSets:
+    """Find decision sets by id, by their policy as NAME or NAME@VERSION, or as `active`, which are those shown.
 
     ConfigError if there is none.
     """
+    active = [each for each in known if asked == ACTIVE and each.active]
+    if active:
+        return ChosenSets(known, active[-1], shown=True)
     matching = [each for each in known if asked in (str(each.id), each.policy, f"{each.policy}@{each.version}")]
-    matching += [each for each in known if asked == ACTIVE and each.active]
     if not matching:
         names = {name for each in known for name in (each.policy, f"{each.policy}@{each.version}", str(each.id))}
         hint = nearest(asked, {ACTIVE, *names}) if known else "nothing is decided yet: pairsift run SOURCE"
         raise ConfigError(f"there is no decision set {asked!r} of this data set; {hint}")
-    return matching[-1]
+    return ChosenSets(matching, matching[-1], shown=False)
 
 
 def name_changes(engine: Engine, differences: Mapping[Kind, JoinedDifference]) -> dict[str, Changed]:
@@ -104,10 +123,16 @@ def name_changes(engine: Engine, differences: Mapping[Kind, JoinedDifference]) -
     return changes
 
 
+def _both(part: CommittedPartition, deciding: Sequence[int], one: ChosenSets, other: ChosenSets) -> list[int]:
+    """Give the ids of a partition's sets, fewer than two where it is not decided under both."""
+    sets = (one.of(part, deciding), other.of(part, deciding))
+    return [each.id for each in sets if each is not None]
+
+
 def _compare_all(
-    engine: Engine, parts: Sequence[CommittedPartition], sets: tuple[int, int], tally: Tally, advance: Advance
+    engine: Engine, parts: Sequence[tuple[CommittedPartition, Sequence[int]]], tally: Tally, advance: Advance
 ) -> Iterator[tuple[int, dict[Kind, Difference]]]:
-    for part in parts:
+    for part, sets in parts:
         before, after = (stored_decided(engine, part, each).judged for each in sets)
         yield part.attempt_id, _counted(before, after, tally)
         advance()

@@ -22,8 +22,9 @@ from pairsift.adapters.store.rows import DecidedRow
 from pairsift.adapters.stored import Decided, calibrated_anew, stored_decided, stored_table
 from pairsift.core.calibration import Calibrated, Calibration
 from pairsift.core.columns import Columns
-from pairsift.core.deciding import PairTable, PartitionDecision, decide_partition
+from pairsift.core.deciding import PartitionDecision, decide_partition
 from pairsift.core.judgements import Judgements
+from pairsift.core.judging import NamedCopies, PairTable
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
 from pairsift.core.selection import Pools, calibration_pools
@@ -35,16 +36,25 @@ PAIRS_OF_A_PROCESS = 100_000
 MOST_PROCESSES = 8
 """SQLite has one writer at a time: more of them would only wait."""
 
-Task = tuple[CommittedPartition, Sequence[int]]
-"""A partition, and the decision sets that it is decided under."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A partition to decide: `sets` are those that it is decided under already, `target` is the one it is to be.
+
+    Without a target nothing is stored. `copies` are those found in the data set, None to look within the partition.
+    """
+
+    part: CommittedPartition
+    sets: Sequence[int]
+    target: int | None
+    copies: NamedCopies | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DecidingPlan:
-    """How partitions are decided: `calibrations` are those of the known decision sets, `decision_set_id` the new one.
+    """How partitions are decided: `calibrations` are those of the known decision sets.
 
-    `pools` are those of all partitions that are decided together.
-    Without `writes` nothing is stored; the decision set may then not be there yet (None).
+    `pools` are those of all partitions that are decided together. Without `writes` nothing is stored.
     """
 
     storage: Path
@@ -53,7 +63,6 @@ class DecidingPlan:
     calibration: str | None
     calibrations: Mapping[int, str]
     pools: Pools
-    decision_set_id: int | None
     writes: bool
 
 
@@ -73,24 +82,26 @@ class Decider:
     engine: Engine
     plan: DecidingPlan
 
-    def decide(self, part: CommittedPartition, sets: Sequence[int]) -> Outcome:
-        """Decide a partition, unless it is decided by the plan already, and append the decisions if that is planned."""
+    def decide(self, task: Task) -> Outcome:
+        """Decide a partition, unless it is decided under the target already, and append the decisions if planned."""
+        part = task.part
         shown = stored_decided(self.engine, part, part.shown_decision_set_id)
-        if self.plan.decision_set_id is not None and self.plan.decision_set_id in sets:
-            known = stored_decided(self.engine, part, self.plan.decision_set_id)
+        if task.target is not None and task.target in task.sets:
+            same = task.target == part.shown_decision_set_id
+            known = shown if same else stored_decided(self.engine, part, task.target)
             return Outcome(shown.judged, known.judged, known=True)
-        made = self._made(part, sets, shown)
-        if self.plan.decision_set_id is not None and self.plan.writes:
+        made = self._made(task, shown)
+        if task.target is not None and self.plan.writes:
             counts = count_verdicts(made.decisions.verdicts)
             mismatch = None if made.mismatch is None else asdict(made.mismatch)
-            row = DecidedRow(part.attempt_id, self.plan.decision_set_id, counts, mismatch)
+            row = DecidedRow(part.attempt_id, task.target, counts, mismatch)
             decide_attempt(self.engine, row, decision_rows(made.decisions))
         return Outcome(shown.judged, Judgements(made.decisions.verdicts, made.decisions.reasons), known=False)
 
-    def _made(self, part: CommittedPartition, sets: Sequence[int], shown: Decided) -> PartitionDecision:
-        table = stored_table(self.engine, self.plan.storage, part, self.plan.policy)
-        require_measured(self.plan.policy, table, part.key)
-        calibrated = self._calibrated(part, table.columns, sets, shown)
+    def _made(self, task: Task, shown: Decided) -> PartitionDecision:
+        table = stored_table(self.engine, self.plan.storage, task.part, self.plan.policy, task.copies)
+        require_measured(self.plan.policy, table, task.part.key)
+        calibrated = self._calibrated(task.part, table.columns, task.sets, shown)
         generator = np.random.default_rng(BOOTSTRAP_SEED)
         return decide_partition(table, self.plan.policy, calibrated, self._pools, generator)
 
@@ -134,11 +145,11 @@ def decide_in_processes(decider: Decider, tasks: Sequence[Task], processes: int 
 
     The first error ends it, when the partitions in hand are done.
     """
-    pairs = sum(part.pairs for part, _ in tasks)
+    pairs = sum(task.part.pairs for task in tasks)
     count = min(pairs // PAIRS_OF_A_PROCESS, len(os.sched_getaffinity(0)), MOST_PROCESSES)
     count = count if processes is None else processes
     if count < 2:
-        yield from (decider.decide(*task) for task in tasks)
+        yield from map(decider.decide, tasks)
         return
     url = decider.engine.url.render_as_string(hide_password=False)
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin, (url, decider.plan))
@@ -179,4 +190,4 @@ def _end_with_parent() -> None:
 
 
 def _decide(task: Task) -> Outcome:
-    return _deciders[-1].decide(*task)
+    return _deciders[-1].decide(task)

@@ -1,14 +1,14 @@
 """Writes the files of verdicts that stand in the store, from stored chunks: no model runs."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from pairsift.adapters.comparing import ACTIVE, Advance, choose_set, no_progress
-from pairsift.adapters.exports import WRITERS, ExportBatch, ExportRequest, out_folder, write_export
+from pairsift.adapters.comparing import ACTIVE, Advance, ChosenSets, choose_sets, no_progress
+from pairsift.adapters.exports import WRITERS, ExportBatch, ExportRequest, files_are_there, out_folder, write_export
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.pairlist import pairs_digest
 from pairsift.adapters.results import join_decisions, stored_decisions, stored_measured, stored_pair
@@ -17,17 +17,21 @@ from pairsift.adapters.store.decisions import (
     DecisionSetRow,
     attempt_models,
     committed_partitions,
+    decision_columns,
     decision_sets,
     enter_export,
     find_dataset,
     sets_deciding,
 )
-from pairsift.adapters.store.queries import attempt_rows
+from pairsift.adapters.store.queries import attempt_rows, exports_of
 from pairsift.adapters.store.rows import ExportRow
 from pairsift.config import ExportConfig
 from pairsift.core.conditions import nearest
 from pairsift.core.fingerprint import decision_fingerprint, export_fingerprint
 from pairsift.errors import ConfigError
+
+WRITTEN = ("verdict", "reason", "alignment_z", "alignment_p", "alignment_q")
+"""What files say of a decision, beside its policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,14 @@ def export_decided(engine: Engine, storage: Path, asked: ExportAsked, advance: A
     started = time.monotonic()
     dataset_id = find_dataset(engine, asked.dataset)
     formats = _formats(asked.formats)
-    chosen = choose_set(decision_sets(engine, dataset_id), asked.decision_set)
+    chosen = choose_sets(decision_sets(engine, dataset_id), asked.decision_set)
     out = str(out_folder(asked.out or str(storage / "exports")))
-    work = _Work(engine, storage, asked.dataset, chosen, out, formats)
+    work = _Work(engine, storage, asked.dataset, out, formats)
     parts = committed_partitions(engine, dataset_id)
-    written = {part.key: files for part, files in work.write_all(parts, advance)}
+    written = {part.key: files for part, files in work.write_all(parts, chosen, advance)}
     manifest = rebuild_manifest(engine, asked.dataset, out)
     return Exported(
-        decision_set=str(chosen),
+        decision_set=str(chosen.newest),
         out=out,
         manifest=str(manifest),
         partitions=len(written),
@@ -78,6 +82,18 @@ def export_decided(engine: Engine, storage: Path, asked: ExportAsked, advance: A
         left=[part.key for part in parts if part.key not in written],
         seconds=time.monotonic() - started,
     )
+
+
+def complete_exports(engine: Engine, storage: Path, asked: ExportAsked, keys: Collection[str]) -> int:
+    """Make sure that what some partitions show has its files, and return how many had to be written.
+
+    Files are written where none are there that say the same: those of another decision set with the same verdicts do.
+    """
+    dataset_id = find_dataset(engine, asked.dataset)
+    work = _Work(engine, storage, asked.dataset, asked.out, _formats(asked.formats))
+    sets = {each.id: each for each in decision_sets(engine, dataset_id)}
+    parts = [part for part in committed_partitions(engine, dataset_id) if part.key in keys]
+    return sum(work.complete(part, sets) for part in parts)
 
 
 def stored_batches(
@@ -103,29 +119,50 @@ def _formats(besides: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One export of a decision set."""
+    """One export."""
 
     engine: Engine
     storage: Path
     dataset: str
-    decision_set: DecisionSetRow
     out: str
     formats: tuple[str, ...]
 
     def write_all(
-        self, parts: Sequence[CommittedPartition], advance: Advance
+        self, parts: Sequence[CommittedPartition], chosen: ChosenSets, advance: Advance
     ) -> Iterator[tuple[CommittedPartition, list[ExportRow]]]:
-        """Write what is decided under the set, and enter it in the store."""
+        """Write what is decided under the chosen sets, and enter it in the store."""
         deciding = sets_deciding(self.engine, [part.attempt_id for part in parts])
         for part in parts:
-            if self.decision_set.id in deciding[part.attempt_id]:
-                files = self._write(part)
-                if enter_export(self.engine, part, self.decision_set.id, self.out, files):
+            decided = chosen.of(part, deciding[part.attempt_id])
+            if decided is not None:
+                files = self._write(part, decided)
+                if enter_export(self.engine, part, decided.id, self.out, files):
                     yield part, files
             advance()
 
-    def _write(self, part: CommittedPartition) -> list[ExportRow]:
-        shown = self.decision_set
+    def complete(self, part: CommittedPartition, sets: Mapping[int, DecisionSetRow]) -> bool:
+        """Enter files of what a partition shows; say whether they had to be written."""
+        shown = sets[part.shown_decision_set_id]
+        exports = exports_of(self.engine, part.attempt_id, self.out)
+        whole = [each for each, files in exports.items() if self._is_whole(files)]
+        if shown.id in whole:
+            return False
+        same = (each for each in whole if self._says_the_same(part, sets[each], shown))
+        alike = next(same, None)
+        files = self._write(part, shown) if alike is None else exports[alike]
+        enter_export(self.engine, part, shown.id, self.out, files)
+        return alike is None
+
+    def _is_whole(self, files: Sequence[ExportRow]) -> bool:
+        return sorted(file.name for file in files) == sorted(self.formats) and files_are_there(files)
+
+    def _says_the_same(self, part: CommittedPartition, one: DecisionSetRow, other: DecisionSetRow) -> bool:
+        if one.policy_sha256 != other.policy_sha256:
+            return False
+        rows = [decision_columns(self.engine, part.attempt_id, each.id, WRITTEN) for each in (one, other)]
+        return rows[0] == rows[1]
+
+    def _write(self, part: CommittedPartition, shown: DecisionSetRow) -> list[ExportRow]:
         decided = decision_fingerprint(part.score_fingerprint, shown.calibration, shown.policy_sha256)
         digest = stored_digest(self.engine, part.attempt_id, shown.id)
         request = ExportRequest(

@@ -2,15 +2,16 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from pairsift.adapters.comparing import Advance, Changed, name_changes, no_progress
-from pairsift.adapters.decider import Decider, DecidingPlan, decide_in_processes
+from pairsift.adapters.decider import Decider, DecidingPlan, Task, decide_in_processes
 from pairsift.adapters.manifests import rebuild_manifests
+from pairsift.adapters.settling import Settlement, ToSettle, settle
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     committed_partitions,
@@ -27,15 +28,17 @@ from pairsift.adapters.store.registry import (
     open_decision_set,
     register_policy,
 )
+from pairsift.adapters.store.settlings import last_settling, show_settled
 from pairsift.adapters.stored import stored_table
 from pairsift.core.calibration import calibration_of, decision_basis
 from pairsift.core.conditions import nearest
 from pairsift.core.deciding import NO_POOLS, run_pools
 from pairsift.core.differences import Difference, Kind, find_differences, join_differences
+from pairsift.core.judging import copies_digest
 from pairsift.core.policy import Policy
 from pairsift.core.selection import Pools, join_pools, pools_digest
 from pairsift.core.tally import Tally
-from pairsift.errors import ConfigError
+from pairsift.errors import Busy, ConfigError
 
 ROUNDS = 3
 """How often it is looked whether a run has committed partitions anew meanwhile; later ones are left to it."""
@@ -43,19 +46,26 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What is to be decided again: partitions by key, all of them where none is named."""
+    """What is to be decided again: partitions by key, all of them where none is named.
+
+    `anew` where no earlier settling is to count: who stays of copies is then told by content and keys alone. Only what
+    has the score fingerprint `scored` is decided, by default that of the attempt begun last.
+    """
 
     dataset: str
     policy: Policy
     partitions: tuple[str, ...] = ()
     dry_run: bool = False
+    anew: bool = False
+    scored: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Redecided:
     """What was decided again: `known` partitions had been decided so before, `left` were scored by an older encoder.
 
-    `decision_set` is None where nothing is written and it was never made.
+    `besides` are partitions that were not asked for. `decision_set` is the newest of those that are shown now, None
+    where nothing is written and it was never made.
     """
 
     decision_set: int | None
@@ -64,40 +74,25 @@ class Redecided:
     decided: int
     known: int
     left: list[str]
+    besides: list[str]
     changes: dict[str, Changed]
     seconds: float
 
 
 def decide_again(engine: Engine, storage: Path, again: Again, advance: Advance = no_progress) -> Redecided:
-    """Decide committed partitions again, one transaction each, and last make the decision set the active one.
+    """Decide committed partitions again, one transaction each, and show that last, in one step.
 
-    Safe to repeat, also after a kill: what is decided stays, and the set that was active stays so until the end.
+    Safe to repeat, also after a kill: what is decided stays, and what was shown is shown until the end. Where copies
+    are looked for in the whole data set, all is found anew if another settling ended meanwhile; Busy if that goes on.
     """
     started = time.monotonic()
     dataset_id = find_dataset(engine, again.dataset)
-    committed = committed_partitions(engine, dataset_id)
-    chosen = choose_partitions(committed, again.partitions)
-    scored = newest_scores(committed)
-    todo = [part for part in chosen if part.score_fingerprint == scored]
-    _require_scores(again.policy, chosen, todo)
-    pools = _run_pools(engine, storage, again.policy, todo)
-    decider = Decider(engine, _plan(engine, storage, again, Standing(dataset_id, scored, pools)))
-    tally, known = Tally(), Counter[bool]()
-    differences = join_differences(_decide_all(decider, todo, tally, known, advance))
-    if decider.plan.decision_set_id is not None and decider.plan.writes:
-        _catch_up(decider, dataset_id, todo)
-        activate_decision_set(engine, dataset_id, decider.plan.decision_set_id)
-        rebuild_manifests(engine, again.dataset)
-    return Redecided(
-        decision_set=decider.plan.decision_set_id,
-        calibration=decider.plan.calibration,
-        tally=tally,
-        decided=known[False],
-        known=known[True],
-        left=[part.key for part in chosen if part.score_fingerprint != scored],
-        changes=name_changes(engine, differences),
-        seconds=time.monotonic() - started,
-    )
+    for _ in range(ROUNDS):
+        work = _work(engine, storage, again, dataset_id)
+        redecided = work.do(advance, started)
+        if work.show():
+            return redecided
+    raise Busy(f"other runs keep settling {again.dataset}: give the same command again when they have ended")
 
 
 def choose_partitions(parts: Sequence[CommittedPartition], keys: Sequence[str]) -> list[CommittedPartition]:
@@ -111,50 +106,171 @@ def choose_partitions(parts: Sequence[CommittedPartition], keys: Sequence[str]) 
     return [by_key[key] for key in sorted(set(keys) or by_key)]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Standing:
-    """What is decided about: the data set, how it was scored, and the values of the pool of all that is decided."""
-
-    dataset_id: int
-    scored: str
-    pools: Pools
-
-
-def _run_pools(engine: Engine, storage: Path, policy: Policy, parts: Sequence[CommittedPartition]) -> Pools:
-    """Gather the pools of all partitions that are decided together, one of them in memory at a time."""
-    if not policy.settles:
-        return NO_POOLS
-    return join_pools(run_pools(stored_table(engine, storage, part, policy), policy) for part in parts)
-
-
-def _plan(engine: Engine, storage: Path, again: Again, standing: Standing) -> DecidingPlan:
-    """Find the decision set, making it known unless nothing is to be written."""
-    policy, dataset_id, scored = again.policy, standing.dataset_id, standing.scored
-    calibration = current_calibration(engine, dataset_id, scored) if policy.needs_calibration else None
-    if policy.needs_calibration and calibration is None:
-        raise ConfigError(
-            f"policy {policy.name!r} goes by a calibration, and the data set has none: `pairsift calibrate "
-            f"{again.dataset}` makes one"
-        )
-    basis = decision_basis(calibration, pools_digest(standing.pools))
-    named = (policy.name, str(policy.version), policy.sha256)
-    policy_id = known_policy(engine, *named)
-    decision_set_id = None
-    if not again.dry_run:
-        policy_id = register_policy(engine, *named, policy.text)
-        decision_set_id = open_decision_set(engine, dataset_id, policy_id, basis)
-    elif policy_id is not None:
-        decision_set_id = find_decision_set(engine, dataset_id, policy_id, basis)
-    return DecidingPlan(
+def _work(engine: Engine, storage: Path, again: Again, dataset_id: int) -> "_Work":
+    """Find what is to be done, and make the decision sets known that it takes, unless nothing is to be written."""
+    after = last_settling(engine, dataset_id)  # before all that it may change
+    committed = committed_partitions(engine, dataset_id)
+    chosen = choose_partitions(committed, again.partitions)
+    scored = again.scored or newest_scores(committed)
+    todo = [part for part in chosen if part.score_fingerprint == scored]
+    _require_scores(again.policy, chosen, todo)
+    calibration = _calibration(engine, again, dataset_id, scored)
+    settlement = Settlement()
+    if again.policy.duplicates.over_dataset:
+        asked = ToSettle(dataset_id, again.policy, calibration, committed, todo, again.anew)
+        settlement = settle(engine, storage, asked)
+    parts = sorted([*todo, *settlement.besides], key=lambda part: part.key)
+    plan = DecidingPlan(
         storage=storage,
-        policy=policy,
+        policy=again.policy,
         score_fingerprint=scored,
         calibration=calibration,
         calibrations={each.id: calibration_of(each.calibration) for each in decision_sets(engine, dataset_id)},
-        pools=standing.pools,
-        decision_set_id=decision_set_id,
+        pools=_run_pools(engine, storage, again.policy, parts, settlement),
         writes=not again.dry_run,
     )
+    targets = _targets(engine, dataset_id, plan, parts, settlement)
+    left = [part.key for part in chosen if part.score_fingerprint != scored]
+    return _Work(again, dataset_id, after, Decider(engine, plan), parts, settlement, targets, left)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What is to be done: `targets` are the decision sets by attempt, None where one was never made.
+
+    `after` is the number of the settling that all of it goes by.
+    """
+
+    again: Again
+    dataset_id: int
+    after: int
+    decider: Decider
+    parts: Sequence[CommittedPartition]
+    settlement: Settlement
+    targets: Mapping[int, int | None]
+    left: list[str]
+
+    def do(self, advance: Advance, started: float) -> Redecided:
+        """Decide partition after partition, and tell what changes."""
+        tally, known = Tally(), Counter[bool]()
+        differences = join_differences(self._decide_all(tally, known, advance))
+        targets = [target for target in self.targets.values() if target is not None]
+        return Redecided(
+            decision_set=max(targets) if len(targets) == len(self.parts) else None,
+            calibration=self.decider.plan.calibration,
+            tally=tally,
+            decided=known[False],
+            known=known[True],
+            left=self.left,
+            besides=[part.key for part in self.settlement.besides],
+            changes=name_changes(self.decider.engine, differences),
+            seconds=time.monotonic() - started,
+        )
+
+    def _decide_all(
+        self, tally: Tally, known: Counter[bool], advance: Advance
+    ) -> Iterator[tuple[int, dict[Kind, Difference]]]:
+        """Decide partition after partition and tell what changes, by attempt."""
+        tasks = self._tasks(self.parts)
+        for task, outcome in zip(tasks, decide_in_processes(self.decider, tasks), strict=True):
+            tally.count(outcome.before, outcome.after)
+            known[outcome.known] += 1
+            yield task.part.attempt_id, find_differences(outcome.before, outcome.after)
+            advance()
+
+    def _tasks(self, parts: Sequence[CommittedPartition]) -> list[Task]:
+        deciding = sets_deciding(self.decider.engine, [part.attempt_id for part in parts])
+        found = self.settlement.found
+        return [
+            Task(part, deciding[part.attempt_id], self.targets[part.attempt_id], found.get(part.attempt_id))
+            for part in parts
+        ]
+
+    def show(self) -> bool:
+        """Make what is decided what the lineage shows; False if it was found beside what is no longer settled so."""
+        if not self.decider.plan.writes:
+            return True
+        shown = {part.attempt_id: target for part in self.parts if (target := self.targets[part.attempt_id])}
+        if self.again.policy.duplicates.over_dataset:
+            if not self._is_shown(shown) and not show_settled(self.decider.engine, self.dataset_id, shown, self.after):
+                return False
+        else:
+            (target,) = set(shown.values())
+            self._catch_up(target)
+            activate_decision_set(self.decider.engine, self.dataset_id, target)
+        rebuild_manifests(self.decider.engine, self.again.dataset)
+        return True
+
+    def _is_shown(self, shown: Mapping[int, int]) -> bool:
+        """Say whether everything is settled and shown already."""
+        same = all(part.shown_decision_set_id == shown[part.attempt_id] for part in self.parts)
+        return same and shown == dict(self.settlement.stays)
+
+    def _catch_up(self, target: int) -> None:
+        """Decide what a run has committed anew meanwhile."""
+        keys = {part.key for part in self.parts}
+        for _ in range(ROUNDS):
+            now = [part for part in committed_partitions(self.decider.engine, self.dataset_id) if part.key in keys]
+            scored = [part for part in now if part.score_fingerprint == self.decider.plan.score_fingerprint]
+            deciding = sets_deciding(self.decider.engine, [part.attempt_id for part in scored])
+            tasks = [Task(part, deciding[part.attempt_id], target) for part in scored]
+            behind = [task for task in tasks if target not in task.sets]
+            for task in behind:
+                self.decider.decide(task)
+            if not behind:
+                return
+
+
+def _run_pools(
+    engine: Engine, storage: Path, policy: Policy, parts: Sequence[CommittedPartition], settlement: Settlement
+) -> Pools:
+    """Gather the pools of all partitions that are decided together, one of them in memory at a time."""
+    if not policy.shares_pools:
+        return NO_POOLS
+    tables = (stored_table(engine, storage, part, policy, settlement.found.get(part.attempt_id)) for part in parts)
+    return join_pools(run_pools(table, policy) for table in tables)
+
+
+def _calibration(engine: Engine, again: Again, dataset_id: int, scored: str) -> str | None:
+    """Give the calibration to decide by, None where the policy needs none; ConfigError where there is none."""
+    if not again.policy.needs_calibration:
+        return None
+    calibration = current_calibration(engine, dataset_id, scored)
+    if calibration is None:
+        raise ConfigError(
+            f"policy {again.policy.name!r} goes by a calibration, and the data set has none: `pairsift calibrate "
+            f"{again.dataset}` makes one"
+        )
+    return calibration
+
+
+def _targets(
+    engine: Engine, dataset_id: int, plan: DecidingPlan, parts: Sequence[CommittedPartition], settlement: Settlement
+) -> dict[int, int | None]:
+    """Find the decision set of every attempt, making it known if that is planned.
+
+    What other partitions say is part of a set's identity, so that the same findings make the same set.
+    """
+    found, pools = settlement.found, pools_digest(plan.pools)
+    digest = copies_digest({part.key: found[part.attempt_id] for part in parts if part.attempt_id in found})
+    alone, shared = decision_basis(plan.calibration), decision_basis(plan.calibration, pools, digest)
+    going_by = {
+        part.attempt_id: shared if pools or part.attempt_id in found else alone
+        for part in parts
+        if part.attempt_id not in settlement.stays
+    }
+    ids = {basis: _open_set(engine, dataset_id, plan, basis) for basis in sorted(set(going_by.values()))}
+    return {**settlement.stays, **{attempt_id: ids[basis] for attempt_id, basis in going_by.items()}}
+
+
+def _open_set(engine: Engine, dataset_id: int, plan: DecidingPlan, basis: str) -> int | None:
+    policy = plan.policy
+    named = (policy.name, str(policy.version), policy.sha256)
+    policy_id = known_policy(engine, *named)
+    if plan.writes:
+        policy_id = register_policy(engine, *named, policy.text)
+        return open_decision_set(engine, dataset_id, policy_id, basis)
+    return None if policy_id is None else find_decision_set(engine, dataset_id, policy_id, basis)
 
 
 def _require_scores(policy: Policy, chosen: Sequence[CommittedPartition], todo: Sequence[CommittedPartition]) -> None:
@@ -180,30 +296,3 @@ def _require_read(policy: Policy, committed: Policy) -> None:
             f"policy {policy.name!r} goes by the source's {', '.join(lacking)}, which was not kept of what is stored: "
             f"run the source with --policy {policy.name}"
         )
-
-
-def _decide_all(
-    decider: Decider, parts: Sequence[CommittedPartition], tally: Tally, known: Counter[bool], advance: Advance
-) -> Iterator[tuple[int, dict[Kind, Difference]]]:
-    """Decide partition after partition and tell what changes, by attempt."""
-    deciding = sets_deciding(decider.engine, [part.attempt_id for part in parts])
-    tasks = [(part, deciding[part.attempt_id]) for part in parts]
-    for part, outcome in zip(parts, decide_in_processes(decider, tasks), strict=True):
-        tally.count(outcome.before, outcome.after)
-        known[outcome.known] += 1
-        yield part.attempt_id, find_differences(outcome.before, outcome.after)
-        advance()
-
-
-def _catch_up(decider: Decider, dataset_id: int, parts: Sequence[CommittedPartition]) -> None:
-    """Decide what a run has committed anew meanwhile."""
-    keys = {part.key for part in parts}
-    for _ in range(ROUNDS):
-        now = [part for part in committed_partitions(decider.engine, dataset_id) if part.key in keys]
-        deciding = sets_deciding(decider.engine, [part.attempt_id for part in now])
-        same_encoder = (part for part in now if part.score_fingerprint == decider.plan.score_fingerprint)
-        behind = [part for part in same_encoder if decider.plan.decision_set_id not in deciding[part.attempt_id]]
-        for part in behind:
-            decider.decide(part, deciding[part.attempt_id])
-        if not behind:
-            return

@@ -16,8 +16,9 @@ from pairsift.adapters.store.rows import Counts
 from pairsift.core.calibration import EmbeddedPairs
 from pairsift.core.captions import display_text
 from pairsift.core.columns import Columns, to_columns
-from pairsift.core.deciding import Decision, Decisions, PairTable
+from pairsift.core.deciding import Decision, Decisions
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE, REASONS, VERDICTS, Codes
+from pairsift.core.judging import PairTable
 from pairsift.core.records import IngestedPair, Location, Reason, Verdict
 from pairsift.core.signals import NUMBERS, SIGNALS, SOURCE_PREFIX
 from pairsift.errors import ChunkDamagedError

@@ -19,16 +19,21 @@ from pairsift.adapters.store.decisions import (
     source_columns,
     unmeasurable_scores,
 )
-from pairsift.core.arrays import Floats
+from pairsift.core.arrays import Flags, Floats
 from pairsift.core.calibration import Calibrated, Calibration, EmbeddedPairs, calibrate
 from pairsift.core.columns import Column, Columns, to_reason_codes
-from pairsift.core.deciding import PairTable, calibratable
-from pairsift.core.judgements import REASONS, VERDICTS, Judgements
+from pairsift.core.copy_kinds import PERCEPTUAL_HASH
+from pairsift.core.deciding import calibratable
+from pairsift.core.duplicates import COPY_REASONS, Bytes, to_bytes
+from pairsift.core.judgements import REASONS, VERDICTS, Judgements, reason_code
+from pairsift.core.judging import NamedCopies, PairTable
+from pairsift.core.near_copies import Hashes, parse_hashes
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
 from pairsift.core.signals import BY_NAME, SOURCE_PREFIX, source_column
 from pairsift.errors import ChunkDamagedError, ConservationError
 
+COPY_CODES = [reason_code(reason) for reason in COPY_REASONS]
 DECIDED = ("verdict", "reason", "alignment_z", "alignment_p")
 
 _VERDICT_CODES = {str(verdict): code for code, verdict in enumerate(VERDICTS)}
@@ -43,8 +48,25 @@ class Decided:
     calibrated: Calibrated
 
 
-def stored_table(engine: Engine, storage: Path, part: CommittedPartition, policy: Policy) -> PairTable:
-    """Read what a policy goes by of an attempt's pairs, and nothing else of them; chunk files for embeddings alone."""
+def stored_table(
+    engine: Engine, storage: Path, part: CommittedPartition, policy: Policy, copies: NamedCopies | None = None
+) -> PairTable:
+    """Read what a policy goes by of an attempt's pairs, and nothing else of them; chunk files for embeddings alone.
+
+    Where its `copies` are known already, nothing is read to find them by.
+    """
+    columns = stored_signals(engine, part, policy)
+    if copies is not None or not policy.duplicates.looked_for:
+        return PairTable((), columns, copies=copies)
+    identity = pair_columns(engine, part.attempt_id, ["uid", "key", "image_sha256"])
+    uids, keys, pictures = _by_column(identity, part, 3)
+    names = [pair_name(part.key, key) for key in keys]
+    embeddings = None if policy.duplicates.semantic is None else stored_embeddings(engine, storage, part).image
+    return PairTable(uids, columns, names, pictures, embeddings)
+
+
+def stored_signals(engine: Engine, part: CommittedPartition, policy: Policy) -> Columns:
+    """Read the signals and columns of the source that a policy goes by, and why values are absent."""
     signals = sorted(name for name in policy.signals if source_column(name) is None)
     words = [name for name in signals if BY_NAME[name].type == "str"]
     numbers = [name for name in signals if name not in words]
@@ -52,14 +74,44 @@ def stored_table(engine: Engine, storage: Path, part: CommittedPartition, policy
     if policy.source_columns:
         values |= _of_source(engine, part, policy.source_columns)
     reasons = to_reason_codes(part.pairs, _reasons(unmeasurable_scores(engine, part.attempt_id)))
-    columns = Columns(part.pairs, values, reasons)
-    if not policy.duplicates.looked_for:
-        return PairTable((), columns)
-    identity = pair_columns(engine, part.attempt_id, ["uid", "key", "image_sha256"])
-    uids, keys, pictures = _by_column(identity, part, 3)
-    names = [pair_name(part.key, key) for key in keys]
-    embeddings = None if policy.duplicates.semantic is None else stored_embeddings(engine, storage, part).image
-    return PairTable(uids, columns, names, pictures, embeddings)
+    return Columns(part.pairs, values, reasons)
+
+
+def stored_copies(engine: Engine, part: CommittedPartition, decision_set_id: int) -> NamedCopies:
+    """Read what a decision set tells of the copies among an attempt's pairs."""
+    rows = decision_columns(engine, part.attempt_id, decision_set_id, ("reason", "duplicate_group", "duplicate_of"))
+    reasons, groups, keepers = _by_column(rows, part, 3)
+    places = np.flatnonzero([group is not None for group in groups])
+    codes = np.array([_REASON_CODES[reasons[place]] for place in places], dtype=np.uint8)
+    return NamedCopies(
+        places,
+        np.where(np.isin(codes, COPY_CODES), codes, 0).astype(np.uint8),
+        np.array([groups[place] for place in places], dtype=np.object_),
+        np.array([keepers[place] for place in places], dtype=np.object_),
+    )
+
+
+def stored_uids(engine: Engine, part: CommittedPartition) -> Bytes:
+    """Read the uids of an attempt's pairs."""
+    (uids,) = _by_column(pair_columns(engine, part.attempt_id, ["uid"]), part, 1)
+    return to_bytes(uids)
+
+
+def stored_keys(engine: Engine, part: CommittedPartition) -> Sequence[str]:
+    """Read the keys of an attempt's pairs."""
+    (keys,) = _by_column(pair_columns(engine, part.attempt_id, ["key"]), part, 1)
+    return keys
+
+
+def stored_pictures(engine: Engine, part: CommittedPartition) -> Bytes:
+    """Read the sha256s of the image files of an attempt's pairs."""
+    (pictures,) = _by_column(pair_columns(engine, part.attempt_id, ["image_sha256"]), part, 1)
+    return to_bytes(pictures)
+
+
+def stored_hashes(engine: Engine, part: CommittedPartition) -> tuple[Hashes, Flags]:
+    """Read the perceptual hashes of an attempt's pairs, and which of them have one."""
+    return parse_hashes(_words(engine, part, [PERCEPTUAL_HASH])[PERCEPTUAL_HASH].tolist())
 
 
 def stored_decided(engine: Engine, part: CommittedPartition, decision_set_id: int) -> Decided:

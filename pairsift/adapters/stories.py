@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from pairsift.adapters.store.queries import find_pairs
-from pairsift.core.deciding import explain_rule
+from pairsift.core.judging import explain_rule
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
 from pairsift.core.selection import describe_select

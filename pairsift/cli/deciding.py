@@ -13,12 +13,16 @@ DECISION_SET = "A decision set: its id, its policy as NAME or NAME@VERSION, or a
 @app.command(
     epilog="**Examples**\n\n"
     "`pairsift decide sample --policy my-policy.yaml --dry-run`\n\n"
-    "`pairsift decide sample --policy default`"
+    "`pairsift decide sample --policy default`\n\n"
+    "`pairsift decide sample --policy default --all`"
 )
 def decide(
     dataset: DataSet,
     policy: Annotated[str, typer.Option(help="A shipped policy's name, or a policy file.")],
     partition: Annotated[list[str] | None, typer.Option(help="Only this partition; may be repeated.")] = None,
+    anew: Annotated[
+        bool, typer.Option("--all", help="Find copies anew: what stayed of them before need not stay again.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, only show what would change.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -29,7 +33,7 @@ def decide(
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 
-    again = Again(dataset, load_policy(policy), tuple(partition or ()), dry_run)
+    again = Again(dataset, load_policy(policy), tuple(partition or ()), dry_run, anew)
     engine = opened_store()
     with partitions_counted("deciding", not as_json) as advance:
         decided = decide_again(engine, Settings().storage.absolute(), again, advance)
@@ -45,7 +49,12 @@ def told_decided(again: Any, decided: Any) -> dict[str, Any]:  # noqa: ANN401 - 
         "decision_set": decided.decision_set,
         "calibration": decided.calibration,
         "dry_run": again.dry_run,
-        "partitions": {"decided": decided.decided, "known": decided.known, "left": decided.left},
+        "partitions": {
+            "decided": decided.decided,
+            "known": decided.known,
+            "left": decided.left,
+            "besides": decided.besides,
+        },
         "before": decided.tally.before,
         "pairs": decided.tally.after,
         "reasons": decided.tally.reasons,

@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pairsift.cli.app import EXIT_FAILED, Json, app, database, opened_store
+from pairsift.cli.app import EXIT_FAILED, DataSet, Json, app, database, opened_store
 from pairsift.errors import UnusableInputError
 
 
@@ -36,6 +37,38 @@ def explain(
             f"no committed pair has the key or uid {key_or_uid!r}: `pairsift status` shows what is committed"
         )
     show({"pairs": pairs}, as_json, render_explain)
+
+
+@app.command(epilog="**Examples**\n\n`pairsift report sample`\n\n`pairsift report sample --run RUN --out monday.html`")
+def report(
+    dataset: DataSet,
+    run: Annotated[str | None, typer.Option(help="Only what this run committed; `status --json` names it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page's file; by default reports/DATASET.html in the storage.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw what was kept and why, with examples to look at, as one page that needs nothing else."""
+    from pairsift.adapters.overviews import Asked, survey
+    from pairsift.adapters.reports import report_file, write_report
+    from pairsift.console import render_report, show
+    from pairsift.progress import partitions_counted
+    from pairsift.report.page import render_page
+    from pairsift.settings import Settings
+
+    engine = opened_store()
+    with partitions_counted("looking", not as_json) as advance:
+        overview = survey(engine, Asked(dataset, run), advance)
+    if overview is None:
+        by = "" if run is None else f" by run {run}"
+        raise UnusableInputError(f"nothing of data set {dataset!r} is committed{by}: `pairsift status` shows what is")
+    target = (out or report_file(Settings().storage, dataset)).absolute()
+    facts = write_report(target, render_page(overview))
+    show(
+        {"dataset": dataset, "report": str(target), "pairs": overview.pairs, "bytes": facts.size},
+        as_json,
+        render_report,
+    )
 
 
 @app.command(epilog="**Example**\n\n`pairsift check --repair`")

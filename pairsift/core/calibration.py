@@ -101,9 +101,12 @@ def calibration_fingerprint(score_fingerprint: str, uids: Sequence[str]) -> str:
     return fingerprint({"rule": CALIBRATION_RULE, "score": score_fingerprint, "uids": list(uids)})
 
 
-def decision_basis(calibration: str | None, pools: str = "") -> str:
-    """Name what decisions rest on beside scores and policy: the calibration, and a run's pools by their digest."""
-    return f"{calibration or UNCALIBRATED}{'+' * bool(pools)}{pools}"
+def decision_basis(calibration: str | None, pools: str = "", copies: str = "") -> str:
+    """Name what decisions rest on beside scores and policy: the calibration, and what other partitions say.
+
+    The latter by digests: of a run's pools, and of the copies that were found in the data set.
+    """
+    return "+".join([calibration or UNCALIBRATED, pools, copies]).rstrip("+")
 
 
 def calibration_of(basis: str) -> str:

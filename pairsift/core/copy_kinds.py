@@ -1,5 +1,6 @@
 """The kinds of copies that a policy may look for, validated."""
 
+from enum import StrEnum
 from typing import Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
@@ -36,9 +37,20 @@ class Placeholders(PolicyModel):
     )
 
 
-class Duplicates(PolicyModel):
-    """What counts as a copy within a partition. `drop` and `keep` alone say what becomes of exact copies."""
+class Scope(StrEnum):
+    """Among which pairs copies are looked for."""
 
+    DATASET = "dataset"
+    PARTITION = "partition"
+
+
+class Duplicates(PolicyModel):
+    """What counts as a copy, and where. `drop` and `keep` alone say what becomes of exact copies."""
+
+    scope: Scope = Field(
+        default=Scope.DATASET,
+        description="Whether copies are looked for in the whole data set, or within each partition alone.",
+    )
     exact: Literal["drop", "keep"] = Field(default="drop", description="What becomes of exact copies.")
     near: Near | None = Field(default=None, description="Drop near copies, by perceptual hash.")
     semantic: Semantic | None = Field(default=None, description="Drop semantic copies, by image embedding.")
@@ -59,14 +71,24 @@ class Duplicates(PolicyModel):
 
     @model_serializer(mode="wrap")
     def _write_shortly(self, serialise: SerializerFunctionWrapHandler) -> Any:  # noqa: ANN401 - one word or a mapping
-        """Write one word where it says all, so that policies written before the other kinds keep their fingerprint."""
-        written = {key: value for key, value in serialise(self).items() if value is not None}
+        """Write one word where it says all, so that policies written before the other keys keep their fingerprint."""
+        written = {key: value for key, value in serialise(self).items() if value not in (None, Scope.DATASET)}
         return self.exact if written.keys() == {"exact"} else written
 
     @property
     def looked_for(self) -> bool:
         """Whether any kind of copy is dropped, so that pairs have to be compared."""
         return self.exact == "drop" or self.placeholders is not None
+
+    @property
+    def over_dataset(self) -> bool:
+        """Whether copies are looked for in all partitions of the data set."""
+        return self.looked_for and self.scope is Scope.DATASET
+
+    @property
+    def exact_only(self) -> bool:
+        """Whether exact copies are the only kind looked for."""
+        return self.near is None and self.semantic is None and self.placeholders is None
 
 
 def describe_duplicates(duplicates: Duplicates) -> str:
@@ -78,4 +100,4 @@ def describe_duplicates(duplicates: Duplicates) -> str:
         kinds.append(f"semantic: image embeddings > {duplicates.semantic.cosine:g} [cosine]")
     if duplicates.placeholders is not None:
         kinds.append(f"placeholders: one picture under ≥ {duplicates.placeholders.captions} [captions]")
-    return f"{'; '.join(kinds)}; within the partition"
+    return f"{'; '.join(kinds)}; within the {'data set' if duplicates.scope is Scope.DATASET else 'partition'}"

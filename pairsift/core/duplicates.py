@@ -1,8 +1,8 @@
 """Which pairs are copies, and which pair of each group of copies stays.
 
-Pairs are compared in the order of who stays: settled ones first, then by (uid, partition, ordinal). Each is dropped
-that is a copy of an earlier one that stays, so that what is dropped has its like among what is kept, and no two that
-stay are copies, unless both are settled. docs/duplicates.md has the kinds.
+Pairs are compared in the order of who stays: what earlier decisions let stand first, then what fell by them, then by
+(uid, partition, ordinal). Each is dropped that is a copy of an earlier one that stays, so that what is dropped has its
+like among what is kept, and no two that stay are copies, unless both are settled. docs/duplicates.md has the kinds.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,29 +19,11 @@ from pairsift.core.records import Reason
 from pairsift.core.semantic_copies import Embeddings, measured_rows, semantic_standing
 from pairsift.core.standing import Standing, all_stand
 
+Bytes = npt.NDArray[np.bytes_]
+"""Words of ASCII, empty where there is none."""
+
 _NOBODY = -1
 _PLACEHOLDER = reason_code(Reason.PLACEHOLDER)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Compared:
-    """n pairs among which copies are looked for; what no policy asks for may be left empty.
-
-    Only `candidates` (n,) count: those that can be read and passed the rules. `partitions` (n,) number the pairs'
-    partitions in the order of their keys. `settled` (n,) marks what earlier decisions judged no copy: it never becomes
-    a copy, but may be found to be a placeholder. `pictures` are sha256s of image files, `hashes` (n,) perceptual
-    hashes, of those that are `hashed` (n,); `embeddings` (n, d) are of images, a row of NaN or 0 where there is none.
-    """
-
-    uids: Sequence[str]
-    candidates: Flags
-    partitions: Integers
-    ordinals: Integers
-    settled: Flags
-    pictures: Sequence[str | None]
-    hashes: Hashes
-    hashed: Flags
-    embeddings: Embeddings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +41,30 @@ class Copies:
     def keepers(self) -> Integers:
         """The index of the pair that is kept in place of each: (n,), -1 where it is not dropped, or none is kept."""
         return np.where((self.reasons == 0) | (self.reasons == _PLACEHOLDER), _NOBODY, self.groups)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """n pairs among which copies are looked for; what no policy asks for may be left empty.
+
+    Only `candidates` (n,) count: those that can be read and passed the rules. `partitions` (n,) number the pairs'
+    partitions in the order of their keys. `settled` (n,) marks what earlier decisions judged no copy: it never becomes
+    a copy, but may be found to be a placeholder. `earlier` is what they found: what fell beside a pair that is settled
+    stays with it, unless one of the two turns out to be a placeholder. `pictures` are sha256s of image files, `hashes`
+    (n,) perceptual hashes, of those that are `hashed` (n,); `embeddings` (n, d) are of images, a row of NaN or 0 where
+    there is none.
+    """
+
+    uids: Bytes
+    candidates: Flags
+    partitions: Integers
+    ordinals: Integers
+    settled: Flags
+    earlier: Copies
+    pictures: Bytes
+    hashes: Hashes
+    hashed: Flags
+    embeddings: Embeddings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +95,7 @@ def find_copies(compared: Compared, duplicates: Duplicates) -> Copies:
     A keeper that falls to a later kind takes its copies along: their keeper is its keeper, by that kind.
     """
     ordered = _in_order(compared, duplicates)
-    found = _placeholders(ordered, duplicates)
+    found = _stay_fallen(_placeholders(ordered, duplicates), ordered)
     for reason, find in _KINDS.items():
         left = np.flatnonzero(found.reasons == 0)
         found = _note(found, left, find(ordered.take(left), duplicates), reason_code(reason))
@@ -101,18 +107,36 @@ def no_copies(count: int) -> Copies:
     return Copies(np.zeros(count, dtype=np.uint8), np.full(count, _NOBODY))
 
 
+def to_bytes(words: Sequence[str | None]) -> Bytes:
+    """Write words as an array, which takes a third of the memory."""
+    return np.array([word or "" for word in words], dtype=np.bytes_)
+
+
+def beyond_partitions(copies: Copies, partitions: Integers) -> Flags:
+    """Mark the pairs, (n,) bool, whose group has pairs of several partitions, (n,) as `Compared` numbers them."""
+    grouped = np.flatnonzero(copies.groups >= 0)
+    groups, here = copies.groups[grouped], partitions[grouped]
+    lowest = np.full(len(partitions), np.iinfo(np.int64).max)
+    highest = np.full(len(partitions), _NOBODY)
+    np.minimum.at(lowest, groups, here)
+    np.maximum.at(highest, groups, here)
+    several = np.zeros(len(partitions), dtype=np.bool_)
+    several[grouped] = lowest[groups] < highest[groups]
+    return several
+
+
 def _in_order(compared: Compared, duplicates: Duplicates) -> _Ordered:
     uids = _numbered(compared.uids)
-    order = np.lexsort((compared.ordinals, compared.partitions, uids, ~compared.settled))
+    newest = np.where(compared.settled, 0, np.where(compared.earlier.reasons > 0, 1, 2))
+    order = np.lexsort((compared.ordinals, compared.partitions, uids, newest))
     order = order[compared.candidates[order]]
     pictures = uids if duplicates.placeholders is None else _numbered(compared.pictures)
     return _Ordered(compared, order, uids[order], pictures[order], compared.settled[order])
 
 
-def _numbered(words: Sequence[str | None]) -> Integers:
+def _numbered(words: Bytes) -> Integers:
     """Number words by their order, equal ones alike, from 1; 0 is none."""
-    ascii_words: npt.NDArray[np.bytes_] = np.array(["", *(word or "" for word in words)], dtype=np.bytes_)
-    return np.unique(ascii_words, return_inverse=True)[1][1:].astype(np.int64)
+    return np.unique(np.concatenate([[b""], words]), return_inverse=True)[1][1:].astype(np.int64)
 
 
 def _placeholders(ordered: _Ordered, duplicates: Duplicates) -> _Found:
@@ -125,6 +149,16 @@ def _placeholders(ordered: _Ordered, duplicates: Duplicates) -> _Found:
     many = (captions >= duplicates.placeholders.captions) & (ordered.pictures > 0)
     keepers = np.where(many, _firsts(ordered.pictures)[ordered.pictures], rows)
     return _Found(keepers, np.where(many, _PLACEHOLDER, 0).astype(np.uint8))
+
+
+def _stay_fallen(found: _Found, ordered: _Ordered) -> _Found:
+    """Leave what fell by earlier decisions with its keeper, if that still stands."""
+    row_of = np.full(len(ordered.compared.uids) + 1, _NOBODY)
+    row_of[ordered.places] = np.arange(len(ordered.places))
+    keepers = row_of[ordered.compared.earlier.keepers[ordered.places]]  # the last is nobody's
+    both = (keepers >= 0) & (found.reasons == 0) & (found.reasons[keepers] == 0) & ordered.settled[keepers]
+    reasons = np.where(both, ordered.compared.earlier.reasons[ordered.places], found.reasons)
+    return _Found(np.where(both, keepers, found.keepers), reasons)
 
 
 def _stand_by_uid(left: _Ordered, duplicates: Duplicates) -> Standing:
@@ -156,6 +190,9 @@ _KINDS: dict[Reason, Callable[[_Ordered, Duplicates], Standing]] = {
     Reason.NEAR_DUPLICATE: _stand_by_hash,
     Reason.SEMANTIC_DUPLICATE: _stand_by_embedding,
 }
+
+COPY_REASONS = (Reason.PLACEHOLDER, *_KINDS)
+"""Why copies are dropped."""
 
 
 def _among(left: _Ordered, rows: Integers, standing: Standing) -> Standing:

@@ -12,10 +12,11 @@ import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.calibration import calibrate, draw_calibration
-from pairsift.core.deciding import PairTable, calibratable, decide, judge_alone, run_pools
+from pairsift.core.deciding import calibratable, decide, run_pools
 from pairsift.core.discrimination import false_share, interval, weighted_share
 from pairsift.core.examining import PlantedPairs, Sheet
 from pairsift.core.judgements import REASONS
+from pairsift.core.judging import PairTable, judge_alone
 from pairsift.core.planting import Fault
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason

@@ -16,6 +16,9 @@ VERDICTS: tuple[Verdict, ...] = tuple(Verdict)
 REASONS: tuple[Reason | None, ...] = (None, *Reason)
 """A reason's code is its place here; 0 is none."""
 
+SELECTED_OUT = (Reason.BELOW_CUT, Reason.LIKELY_MISMATCHED)
+"""Reasons of those that passed rules and copies, and were left out by the selection."""
+
 KEEP, DROP, QUARANTINE = (VERDICTS.index(verdict) for verdict in (Verdict.KEEP, Verdict.DROP, Verdict.QUARANTINE))
 _REASON_CODES = {reason: code for code, reason in enumerate(REASONS)}
 

@@ -75,6 +75,15 @@ class Policy(PolicyModel):
         return isinstance(self.select, Fdr) or of_calibration
 
     @property
-    def settles(self) -> bool:
-        """Whether it goes by all partitions of a run, so that none is decided for good before all are measured."""
+    def shares_pools(self) -> bool:
+        """Whether its selection goes by the values of all partitions that are decided together."""
         return any(request.pool is Pool.RUN for request in self.pools)
+
+    @property
+    def settles(self) -> bool:
+        """Whether it goes by other partitions, so that none is decided for good before all of a run are measured."""
+        return self.shares_pools or self.duplicates.over_dataset
+
+    def finds_copies_as(self, other: "Policy") -> bool:
+        """Say whether the same pairs are copies by another policy: its rules pass the same, and it compares alike."""
+        return (self.cleaner, self.rules, self.duplicates) == (other.cleaner, other.rules, other.duplicates)

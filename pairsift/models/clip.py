@@ -153,8 +153,8 @@ class Clip:
                 self._fuse((vectors, tokens), matches, readings, sights)
                 if self.classifier is not None:
                     sights.variances[start:stop] = _variances(self.classifier, batch)[: stop - start]
-            except torch.OutOfMemoryError:
-                self.batch.halve()
+            except torch.OutOfMemoryError as error:
+                self.batch.halve(error)
                 continue
             start = stop
         return sights
@@ -221,8 +221,8 @@ class Clip:
             part = torch.cat([ids[start : start + taken], ids[start : start + 1].expand(rows - taken, -1)])
             try:
                 read, states = self.read(part.to(self.device))
-            except torch.OutOfMemoryError:
-                self.batch.halve()
+            except torch.OutOfMemoryError as error:
+                self.batch.halve(error)
                 continue
             vectors.append(read[:taken].clone())
             tokens.append(states[:taken].clone())

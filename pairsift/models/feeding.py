@@ -86,10 +86,10 @@ class BatchSize:
     def __init__(self, size: int) -> None:
         self.size = size
 
-    def halve(self) -> None:
-        """Take half as many from now on; the error that is on its way goes on where there is nothing to halve."""
+    def halve(self, error: torch.OutOfMemoryError) -> None:
+        """Take half as many from now on; where there is nothing to halve the device's error is raised again."""
         if self.size <= LEAST_BATCH:
-            raise  # noqa: PLE0704 - called while the device's error is handled
+            raise error
         self.size //= 2
         torch.cuda.empty_cache()
 

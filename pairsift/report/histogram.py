@@ -98,13 +98,13 @@ def round_step(span: float) -> float:
     return next(step for step in (power, 2 * power, 5 * power, 10 * power) if span / step <= MOST_TICKS)
 
 
-def y_axis(up: Scale) -> Iterator[str]:
-    """Draw the axis of counts with a line across the plot at every tick."""
+def y_axis(up: Scale, title: str = "pairs") -> Iterator[str]:
+    """Draw the axis of counts or shares with a line across the plot at every tick."""
     for tick in up.ticks():
         y = up.at(tick)
         yield f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + PLOT_WIDTH}" y2="{y:.1f}"/>'
         yield text(LEFT - 8, y + 4.5, up.label(tick), "end")
-    yield text(LEFT - 8, TOP - 14, "pairs", "end")
+    yield text(LEFT - 8, TOP - 14, title, "end")
 
 
 def x_axis(across: Scale) -> Iterator[str]:

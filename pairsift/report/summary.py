@@ -44,7 +44,7 @@ class RunFacts:
     """What a run came to; `pairs` has the counts of read, kept, dropped and quarantined, in this order.
 
     `recalled` of them had been measured before. `missing_days` are those of its days whose files have not all arrived.
-    `deployed`: Prefect can start it again. `drift` is as `summarise_drift` gives it.
+    `deployed`: Prefect can start it again. `report` is the page's file. `drift` is as `summarise_drift` gives it.
     """
 
     run_id: str
@@ -60,6 +60,7 @@ class RunFacts:
     missing_days: Sequence[str] = ()
     deployed: bool = False
     recalled: int = 0
+    report: str | None = None
     drift: Mapping[str, Any] = field(default_factory=lambda: summarise_drift(None, 0, []))
 
     @property
@@ -133,6 +134,8 @@ def _origin(run: RunFacts) -> Iterator[str]:
         compared = _partitions(run.drift["compared"])
         yield f"- **Drift** in {moved:,} of {compared}, against reference window {run.drift['window']}"
     yield f"- **Results** {markdown(run.out)}/{markdown(run.dataset)}/manifest.json"
+    if run.report:
+        yield f"- **Report** {markdown(run.report)}"
     yield f"- **Database** {markdown(run.database)}"
     yield f"- **Took** {run.seconds:,.1f} s, run {markdown(run.run_id)}"
 
@@ -202,7 +205,7 @@ def _next_steps(run: RunFacts) -> Iterator[str]:
             ]
         )
     yield "- where the database and the source are within reach, with the `--config` of before if there was one:"
-    yield code_block([rerun_command(run)])
+    yield code_block([f"{run_command(run.dataset, run.request)} --rerun-failed"])
 
 
 def _errors(failed: Sequence[PartitionFacts]) -> Iterator[str]:
@@ -212,18 +215,17 @@ def _errors(failed: Sequence[PartitionFacts]) -> Iterator[str]:
         yield f"- and {len(failed) - SHOWN_ERRORS:,} more, in the table of partitions"
 
 
-def rerun_command(run: RunFacts) -> str:
-    """Write the command that does again what failed; what only a config file can say is left to its reader."""
-    asked = run.request
+def run_command(dataset: str, asked: RunRequest) -> str:
+    """Write the command that runs what was asked for; what only a config file can say is left to its reader."""
     options = {
-        "--dataset": run.dataset,
+        "--dataset": dataset,
         "--day": asked.day,
         "--catch-up-days": asked.catch_up_days or None,
         "--policy": None if asked.config.policy == RunConfig().policy else asked.config.policy,
         "--out": asked.out,
     }
     given = [str(part) for option in options.items() if option[1] is not None for part in option]
-    return shlex.join(["pairsift", "run", asked.source, *given, "--rerun-failed"])
+    return shlex.join(["pairsift", "run", asked.source, *given])
 
 
 def _partitions(count: int) -> str:

@@ -16,8 +16,9 @@ from pairsift.adapters.calibrations import join_pairs, read_reference, write_ref
 from pairsift.adapters.chunks import ChunkData
 from pairsift.adapters.results import MeasuredPairs, measured_pairs
 from pairsift.core.calibration import Calibration, calibrate, choose_reference, draw_calibration
-from pairsift.core.deciding import Decision, calibratable, decide, judge_alone
+from pairsift.core.deciding import Decision, calibratable, decide
 from pairsift.core.fingerprint import fingerprint
+from pairsift.core.judging import judge_alone
 from pairsift.core.policy import Policy
 from pairsift.core.records import IngestedPair
 from pairsift.core.signals import SIGNALS

@@ -4,7 +4,7 @@ import pytest
 
 from pairsift.adapters.policies import load_policy, shipped_policies
 from pairsift.core.copy_kinds import Duplicates
-from pairsift.core.deciding import explain_rule
+from pairsift.core.judging import explain_rule
 from pairsift.core.records import Cleaner, SignalValue
 from pairsift.core.selects import Fdr, TopFraction
 from pairsift.errors import ConfigError

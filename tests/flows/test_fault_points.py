@@ -7,6 +7,7 @@ import pytest
 from tests.flows.faults import Fault, halve_and_kill, of_a_manifest
 from tests.flows.nursery import Nursery
 from tests.flows.places import Results, command_over, place
+from tests.tasks.shards import cut
 
 POINTS = {
     "nothing is claimed": Fault("tasks.attempt.begin_attempt"),
@@ -68,3 +69,20 @@ def test_a_run_killed_when_and_started_again_ends_as_if_undisturbed(
     assert again.exit_code == 0, again
     assert there.results() == undisturbed
     assert there.flaws() == []
+
+
+@pytest.mark.production
+def test_a_run_killed_when_it_has_recalled_known_pairs_ends_as_if_undisturbed(nursery: Nursery, tmp_path: Path):
+    command = command_over(tmp_path, {"a": range(1, 6)})
+    there, elsewhere = place(tmp_path / "killed"), place(tmp_path / "undisturbed")
+    first = [nursery.run(command, each) for each in (there, elsewhere)]
+    cut(tmp_path / "shards" / "b.tar", range(3, 8))
+
+    killed = nursery.run(command, there, Fault("tasks.recall.recall", after=True))
+    again, undisturbed = (nursery.run(command, each) for each in (there, elsewhere))
+
+    assert killed.killed, killed
+    assert [each.exit_code for each in (*first, again, undisturbed)] == [0, 0, 0, 0]
+    assert there.results() == elsewhere.results()
+    assert there.flaws() == []
+    assert there.count("SELECT count(*) FROM score WHERE measured_attempt_id <> attempt_id") == 3

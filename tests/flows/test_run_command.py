@@ -8,7 +8,7 @@ from tests.flows.commands import environment, started
 from tests.tasks.shards import damage_after
 
 KEYS = {
-    "run", "dataset", "partitions", "pairs", "reasons", "failed", "seconds", "out", "database",
+    "run", "dataset", "partitions", "pairs", "reasons", "failed", "seconds", "out", "report", "database",
 }  # fmt: skip
 
 

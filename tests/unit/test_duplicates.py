@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pairsift.core.copy_kinds import Duplicates
-from pairsift.core.duplicates import Compared, Copies, find_copies
-from pairsift.core.judgements import REASONS
+from pairsift.core.duplicates import Compared, Copies, beyond_partitions, find_copies, no_copies, to_bytes
+from pairsift.core.judgements import REASONS, reason_code
 from pairsift.core.near_copies import parse_hashes
 from pairsift.core.records import Reason
 
@@ -29,16 +29,17 @@ class Pair:
     settled: bool = False
 
 
-def compared(pairs: Sequence[Pair]) -> Compared:
+def compared(pairs: Sequence[Pair], earlier: Copies | None = None) -> Compared:
     hashes, hashed = parse_hashes([None if pair.phash is None else f"{pair.phash:016x}" for pair in pairs])
     radians = np.deg2rad([pair.degrees for pair in pairs])
     return Compared(
-        uids=[pair.uid for pair in pairs],
+        uids=to_bytes([pair.uid for pair in pairs]),
         candidates=np.array([pair.candidate for pair in pairs], dtype=np.bool_),
         partitions=np.array([pair.partition for pair in pairs], dtype=np.int64),
         ordinals=np.array([pair.ordinal for pair in pairs], dtype=np.int64),
         settled=np.array([pair.settled for pair in pairs], dtype=np.bool_),
-        pictures=[pair.picture for pair in pairs],
+        earlier=no_copies(len(pairs)) if earlier is None else earlier,
+        pictures=to_bytes([pair.picture for pair in pairs]),
         hashes=hashes,
         hashed=hashed,
         embeddings=np.stack([np.cos(radians), np.sin(radians)], axis=1),
@@ -161,6 +162,57 @@ def test_copies_are_kept_where_only_placeholders_are_asked_for():
     assert (reasons(found), found.groups.tolist()) == ([None, None], [-1, -1])
 
 
+def beside(pairs: Sequence[Pair], *fell: tuple[int, Reason, int]) -> Compared:
+    """Say of some pairs, by place, why they fell before and beside which."""
+    earlier = no_copies(len(pairs))
+    for place, reason, keeper in fell:
+        earlier.reasons[place], earlier.groups[place] = reason_code(reason), keeper
+    return compared(pairs, earlier)
+
+
+def test_what_fell_before_stays_beside_its_keeper_though_another_comes_first():
+    pairs = [Pair("c", phash=0, settled=True), Pair("b", phash=0b11), Pair("a", phash=0b111, settled=True)]
+
+    found = find_copies(beside(pairs, (1, SEMANTIC, 0)), Duplicates.model_validate({"near": {"hamming": 2}}))
+
+    assert (reasons(found), found.groups.tolist()) == ([None, SEMANTIC, None], [0, 0, -1])
+
+
+def test_what_fell_before_stands_when_its_keeper_is_no_candidate_or_not_settled():
+    gone = [Pair("a", candidate=False), Pair("b")]
+    unsettled = [Pair("a"), Pair("b")]
+
+    for pairs in (gone, unsettled):
+        assert reasons(find_copies(beside(pairs, (1, NEAR, 0)), Duplicates())) == [None, None]
+
+
+def test_what_fell_before_is_compared_anew_when_its_keeper_is_a_placeholder():
+    logos = [Pair("a", picture="logo", phash=0, settled=True), Pair("b", picture="logo", phash=0)]
+    pairs = [*logos, Pair("c", phash=1), Pair("d", phash=3)]
+    duplicates = Duplicates.model_validate({"near": {"hamming": 1}, "placeholders": {"captions": 2}})
+
+    found = find_copies(beside(pairs, (2, NEAR, 0)), duplicates)
+
+    assert (reasons(found), found.groups.tolist()) == ([PLACEHOLDER, PLACEHOLDER, None, NEAR], [0, 0, 2, 2])
+
+
+def test_of_what_does_not_stand_what_fell_before_comes_first():
+    pairs = beside([Pair("a", phash=0), Pair("b", phash=0)], (1, NEAR, -1))
+
+    assert reasons(find_copies(pairs, Duplicates())) == [None, None]
+    assert reasons(find_copies(pairs, Duplicates.model_validate({"near": {"hamming": 0}}))) == [NEAR, None]
+
+
+def test_groups_with_pairs_of_several_partitions_are_told():
+    pairs = [Pair("a"), Pair("a", partition=1), Pair("b", partition=1), Pair("b", partition=1), Pair("c")]
+
+    found = find_copies(compared(pairs), Duplicates())
+
+    partitions = np.array([pair.partition for pair in pairs], dtype=np.int64)
+    assert beyond_partitions(found, partitions).tolist() == [True, True, False, False, False]
+    assert beyond_partitions(no_copies(0), partitions[:0]).tolist() == []
+
+
 def test_nothing_has_no_copies():
     assert copies(**EVERY_KIND).reasons.tolist() == []
 
@@ -223,3 +275,22 @@ def test_a_group_keeps_exactly_one_and_settled_pairs_never_fall(pairs: list[Pair
     assert all(not fallen[keeper] for keeper in found.keepers[fallen])
     assert all(np.sum(~fallen[groups == group]) == 1 for group in set(groups.tolist()) - {-1})
     assert all(marked[place].candidate for place in np.flatnonzero(groups >= 0))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(alike_pairs(), st.integers(0, 16))
+def test_a_later_day_changes_nothing_of_an_earlier_one_and_falls_beside_what_stands(pairs: list[Pair], day: int):
+    duplicates = Duplicates.model_validate(EVERY_KIND | {"placeholders": None})
+    before = find_copies(compared(pairs[:day]), duplicates)
+    stood = [pair.candidate and not reason for pair, reason in zip(pairs, before.reasons.tolist(), strict=False)]
+    settled = [replace(pair, settled=stands) for pair, stands in zip(pairs, stood, strict=False)]
+    later = len(pairs) - len(settled)
+    earlier = Copies(
+        np.append(before.reasons, no_copies(later).reasons), np.append(before.groups, no_copies(later).groups)
+    )
+
+    found = find_copies(compared([*settled, *pairs[day:]], earlier), duplicates)
+
+    assert found.reasons[:day].tolist() == before.reasons.tolist()
+    assert found.keepers[:day].tolist() == before.keepers.tolist()
+    assert not found.reasons[found.keepers[found.reasons > 0]].any()

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pairsift.core.calibration import Calibrated
 from pairsift.core.columns import to_columns
-from pairsift.core.deciding import Decision, PairTable, decide
+from pairsift.core.deciding import Decision, decide
+from pairsift.core.judging import PairTable
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue
 from pairsift.core.selects import Among, Pool, PoolRequest

@@ -276,5 +276,5 @@ def test_copies_are_described_with_their_units():
 
     assert describe_duplicates(Duplicates.model_validate(everything)) == (
         "exact copies: drop; near: image.phash within 4 [bits of 64]; semantic: image embeddings > 0.95 [cosine]; "
-        "placeholders: one picture under ≥ 10 [captions]; within the partition"
+        "placeholders: one picture under ≥ 10 [captions]; within the data set"
     )

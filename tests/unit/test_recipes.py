@@ -12,7 +12,8 @@ from pairsift.adapters.policies import load_policy, shipped_policies
 from pairsift.core.calibration import Calibrated
 from pairsift.core.columns import to_columns
 from pairsift.core.copy_kinds import Duplicates
-from pairsift.core.deciding import PairTable, decide, judge_alone
+from pairsift.core.deciding import decide
+from pairsift.core.judging import PairTable, judge_alone
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue
 from pairsift.core.selection import pool_values

@@ -8,7 +8,7 @@ from pairsift.config import DispatchConfig, RunConfig, RunRequest
 from pairsift.core.records import Reason
 from pairsift.report.escaping import clip, code_block, markdown, visible, xml
 from pairsift.report.meanings import MEANINGS
-from pairsift.report.summary import PartitionFacts, RunFacts, headline, reason_rows, render_run, rerun_command
+from pairsift.report.summary import PartitionFacts, RunFacts, headline, reason_rows, render_run, run_command
 
 RUN = RunFacts(
     run_id="0aa51b52-1b4e-4f0a-8b4b-a0b4b9a9d6a1",
@@ -170,9 +170,9 @@ def test_ten_errors_are_shown_whole_and_the_others_counted():
 def test_the_command_asks_for_what_the_run_was_asked_for():
     asked = DAILY.model_copy(update={"out": "it's", "catch_up_days": 7, "config": RunConfig(policy="my.yaml")})
 
-    assert rerun_command(replace(RUN, request=asked)) == (
+    assert run_command(RUN.dataset, asked) == (
         "pairsift run 'shards/{date}/*.tar' --dataset sample --day 2026-11-30 --catch-up-days 7 --policy my.yaml "
-        """--out 'it'"'"'s' --rerun-failed"""
+        """--out 'it'"'"'s'"""
     )
 
 

@@ -31,11 +31,9 @@ from pairsift.adapters.store.tables import (
     score,
 )
 from pairsift.core.conditions import nearest
-from pairsift.core.records import Reason, Verdict
+from pairsift.core.judgements import SELECTED_OUT
+from pairsift.core.records import Verdict
 from pairsift.errors import ConfigError, ConservationError
-
-SELECTED_OUT = (Reason.BELOW_CUT, Reason.LIKELY_MISMATCHED)
-"""Reasons of those that passed rules and copies, and were left out by the selection."""
 
 ROWS_AT_ONCE = 1000
 

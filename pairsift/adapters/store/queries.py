@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from pairsift.adapters.store.protocol import verdict_counts
-from pairsift.adapters.store.rows import AttemptAccount, Counts, StoredFile
+from pairsift.adapters.store.rows import AttemptAccount, Counts, ExportRow, StoredFile
 from pairsift.adapters.store.tables import (
     DECISION_COLUMNS,
     PAIR_COLUMNS,
@@ -178,6 +178,19 @@ def active_exports(engine: Engine, dataset_name: str, out_uri: str) -> list[Acti
     )
     with engine.connect() as connection:
         return [ActiveExport(*row) for row in connection.execute(query)]
+
+
+def exports_of(engine: Engine, attempt_id: int, out_uri: str) -> dict[int, list[ExportRow]]:
+    """List an attempt's files at one output by the decision set whose verdicts they hold."""
+    named = (export.c.name, export.c.uri, export.c.rows, export.c.sha256, export.c.size, export.c.export_fingerprint)
+    query = select(export.c.decision_set_id, *named).where(
+        export.c.attempt_id == attempt_id, export.c.out_uri == out_uri
+    )
+    files: dict[int, list[ExportRow]] = {}
+    with engine.connect() as connection:
+        for decision_set_id, *values in connection.execute(query.order_by(export.c.decision_set_id, export.c.name)):
+            files.setdefault(decision_set_id, []).append(ExportRow(*values))
+    return files
 
 
 def export_places(engine: Engine) -> list[tuple[str, str]]:

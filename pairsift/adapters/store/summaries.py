@@ -8,7 +8,7 @@ from sqlalchemy import Engine, Integer, Select, and_, func, or_, select
 
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.rows import Counts, PartitionStatus
-from pairsift.adapters.store.tables import attempt, chunk, dataset, decision, pair, partition, score
+from pairsift.adapters.store.tables import attempt, chunk, dataset, decided_attempt, decision, pair, partition, score
 from pairsift.core.records import Verdict
 
 BINS_PER_UNIT = 50
@@ -17,7 +17,7 @@ BINS_PER_UNIT = 50
 
 @dataclass(frozen=True, slots=True)
 class VerdictSummary:
-    """Verdicts and reasons of some partitions' committed attempts; `example` is the key of a dropped pair.
+    """Verdicts and reasons that some partitions show; `example` is the key of a dropped pair.
 
     `recalled` is the number of pairs that an earlier attempt had measured, at these partitions or at others.
     """
@@ -39,7 +39,7 @@ class AlignmentBin:
 
 @dataclass(frozen=True, slots=True)
 class PartitionSummary:
-    """A partition's last attempt, and the counts of its committed one, each None where there is none."""
+    """A partition's last attempt, and the counts of what it shows, each None where there is none."""
 
     key: str
     attempt: int | None
@@ -62,7 +62,7 @@ class Progress:
 
 
 def summarise(engine: Engine, partition_ids: Sequence[int]) -> VerdictSummary:
-    """Count the verdicts and reasons of what stands committed in these partitions."""
+    """Count the verdicts and reasons that these partitions show."""
     verdicts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     example: str | None = None
@@ -96,7 +96,10 @@ def _reasons_of(partition_ids: Sequence[int]) -> Select[tuple[str, str | None, i
         .join(attempt, attempt.c.id == partition.c.committed_attempt_id)
         .join(
             decision,
-            and_(decision.c.attempt_id == attempt.c.id, decision.c.decision_set_id == attempt.c.decision_set_id),
+            and_(
+                decision.c.attempt_id == attempt.c.id,
+                decision.c.decision_set_id == partition.c.shown_decision_set_id,
+            ),
         )
         .join(pair, and_(pair.c.attempt_id == attempt.c.id, pair.c.ordinal == decision.c.ordinal))
         .where(partition.c.id.in_(partition_ids))
@@ -108,10 +111,15 @@ def _reasons_of(partition_ids: Sequence[int]) -> Select[tuple[str, str | None, i
 def summarise_partitions(engine: Engine, partition_ids: Sequence[int]) -> list[PartitionSummary]:
     """Tell of each of these partitions how it stands."""
     last, committed = attempt.alias("last"), attempt.alias("committed")
+    shown = and_(
+        decided_attempt.c.attempt_id == committed.c.id,
+        decided_attempt.c.decision_set_id == partition.c.shown_decision_set_id,
+    )
     query = (
-        select(partition.c.key, last.c.number, last.c.flow_run_id, committed.c.n_read, committed.c.n_kept)
+        select(partition.c.key, last.c.number, last.c.flow_run_id, committed.c.n_read, decided_attempt.c.n_kept)
         .outerjoin(last, and_(last.c.partition_id == partition.c.id, last.c.number == partition.c.fence))
         .outerjoin(committed, committed.c.id == partition.c.committed_attempt_id)
+        .outerjoin(decided_attempt, shown)
     )
     with engine.connect() as connection:
         return [
@@ -149,7 +157,7 @@ def _alignments_of(partition_ids: Sequence[int]) -> Select[tuple[int, str, int]]
             decision,
             and_(
                 decision.c.attempt_id == attempt.c.id,
-                decision.c.decision_set_id == attempt.c.decision_set_id,
+                decision.c.decision_set_id == partition.c.shown_decision_set_id,
                 decision.c.ordinal == score.c.ordinal,
             ),
         )

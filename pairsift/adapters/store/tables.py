@@ -101,8 +101,8 @@ decision_set = Table(
     Column("id", Integer, primary_key=True),
     Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
     Column("policy_id", ForeignKey("policy.id"), nullable=False),
-    # A `decision_basis`: the calibration's fingerprint, UNCALIBRATED without one, and the digest of a run's pools; in
-    # older versions the rule of partitions' own.
+    # A `decision_basis`: the calibration's fingerprint, UNCALIBRATED without one, and the digests of what other
+    # partitions say; in older versions the rule of partitions' own.
     Column("calibration", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     # Named as it was made: SQLite can rename the column, but the constraint only by copying the table.
@@ -189,6 +189,8 @@ decided_attempt = Table(
     Column("n_kept", Integer, nullable=False),
     Column("n_dropped", Integer, nullable=False),
     Column("n_quarantined", Integer, nullable=False),
+    # The number, from 1 in every data set, of the last settling that confirmed them; NULL where none has.
+    Column("settling", Integer),
     # {share, low, high, tested}: how many of its pairs are mismatched, by estimate; none without a calibration.
     Column("mismatch", JSON(none_as_null=True)),
     Column("created_at", UtcDateTime, nullable=False),

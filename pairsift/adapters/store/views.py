@@ -91,7 +91,7 @@ def _select_decisions() -> Select[tuple[object, ...]]:
         partition.c.key.label("partition"),
         attempt.c.number.label("attempt"),
         decision_set.c.id.label("decision_set"),
-        case((decision_set.c.id == dataset.c.active_decision_set_id, 1), else_=0).label("active"),
+        case((decision_set.c.id == partition.c.shown_decision_set_id, 1), else_=0).label("active"),
         pair.c.key,
         pair.c.uid,
         *_decision_columns(),

@@ -82,6 +82,7 @@ def run_summary(**values: object) -> dict[str, object]:
         "failed": [],
         "seconds": 1.0,
         "out": "/out",
+        "report": None,
         "database": "sqlite:////db",
         "example": None,
         **values,

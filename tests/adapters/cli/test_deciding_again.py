@@ -106,7 +106,7 @@ def cut_at(folder: Path, share: float) -> Path:
 def test_decide_shows_what_changes_and_makes_it_the_lineage(pairsift: Command, sharded: Path):
     result = told(pairsift, "decide", "source", "--policy", cut_at(sharded.parent, 0.5))
 
-    assert result["partitions"] == {"decided": 2, "known": 0, "left": []}
+    assert result["partitions"] == {"decided": 2, "known": 0, "left": [], "besides": []}
     assert result["before"] == {"read": 8, "kept": 6, "dropped": 1, "quarantined": 1}
     assert result["pairs"] == {"read": 8, "kept": 3, "dropped": 4, "quarantined": 1}
     assert result["reasons"] == {"below_cut": 3, "blurry": 1, "image_corrupt": 1}
@@ -127,7 +127,7 @@ def test_decide_back_restores_the_lineage_to_the_letter(pairsift: Command, shard
 
     result = told(pairsift, "decide", "source", "--policy", fixed_cut(sharded.parent))
 
-    assert result["partitions"] == {"decided": 0, "known": 2, "left": []}
+    assert result["partitions"] == {"decided": 0, "known": 2, "left": [], "besides": []}
     assert result["changes"]["newly_kept"]["reasons"]["below_cut"]["count"] == 3
     assert lineage() == before
     assert pairsift("check")[0] == 0
@@ -154,7 +154,7 @@ def test_deciding_again_twice_doubles_nothing(pairsift: Command, sharded: Path):
     second = told(pairsift, "decide", "source", "--policy", strict)
 
     assert row_counts() == before
-    assert second["partitions"] == {"decided": 0, "known": 2, "left": []}
+    assert second["partitions"] == {"decided": 0, "known": 2, "left": [], "besides": []}
     assert second["decision_set"] == first["decision_set"]
     assert {change["count"] for change in second["changes"].values()} == {0}
 
@@ -188,7 +188,7 @@ def test_processes_decide_as_one_does(pairsift: Command, sharded: Path, monkeypa
     together = told(pairsift, "decide", "source", "--policy", strict)
 
     assert together["changes"] == alone["changes"]
-    assert together["partitions"] == {"decided": 2, "known": 0, "left": []}
+    assert together["partitions"] == {"decided": 2, "known": 0, "left": [], "besides": []}
     assert {row[2] for row in lineage().values()} == {"2"}
     assert multiprocessing.active_children() == []
 
@@ -233,7 +233,7 @@ def test_a_kill_half_way_leaves_the_old_set_active_and_a_repeat_completes_it(pai
     result = told(pairsift, "decide", "source", "--policy", strict)
 
     assert after_the_kill == (-signal.SIGKILL, before, 0, 3)
-    assert result["partitions"] == {"decided": 1, "known": 1, "left": []}
+    assert result["partitions"] == {"decided": 1, "known": 1, "left": [], "besides": []}
     assert result["changes"]["newly_dropped"]["count"] == 3
     assert {row[2] for row in lineage().values()} == {"2"}
 
@@ -302,7 +302,7 @@ def test_calibrate_makes_a_new_one_of_the_survivors_and_decide_goes_by_it(
     assert made["pairs"] == len(FIRST) + len(SECOND) + 4
     assert len(read_reference(storage / calibration_uri(made["calibration"])).uids) == made["pairs"]
     assert result["calibration"] == made["calibration"]
-    assert result["partitions"] == {"decided": 3, "known": 0, "left": []}
+    assert result["partitions"] == {"decided": 3, "known": 0, "left": [], "besides": []}
     again = told(pairsift, "calibrate", "source")
     assert again["calibration"] == again["before"] == made["calibration"]
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event, literal, select
 
+from pairsift.adapters.store.decisions import committed_partitions, decide_attempt
 from pairsift.adapters.store.engine import open_engine
 from pairsift.adapters.store.protocol import commit_attempt, record_chunk
-from pairsift.adapters.store.rows import Counts
+from pairsift.adapters.store.registry import activate_decision_set
+from pairsift.adapters.store.rows import Counts, DecidedRow
 from pairsift.adapters.store.summaries import (
     AlignmentBin,
     PartitionSummary,
@@ -20,7 +22,17 @@ from pairsift.adapters.store.summaries import (
     summarise_partitions,
 )
 from pairsift.adapters.store.tables import SCORE_COLUMNS, decision
-from tests.adapters.store.lives import REQUEST, Prepared, chunk_row, claim, live, prepare, result, score_rows
+from tests.adapters.store.lives import (
+    REQUEST,
+    Prepared,
+    chunk_row,
+    claim,
+    decision_rows,
+    live,
+    prepare,
+    result,
+    score_rows,
+)
 
 MANY = 40_000
 """More ids than SQLite takes variables in a statement."""
@@ -122,7 +134,22 @@ def test_alignments_are_counted_in_bins_that_hold_their_lower_edge(engine: Engin
     ]
 
 
-def test_the_histogram_is_of_the_committed_attempts_own_decisions(engine: Engine, prepared: Prepared):
+def test_what_is_summed_up_is_what_is_shown(engine: Engine, prepared: Prepared):
+    commit_alignments(engine, prepared, *[0.25] * 6)
+    other = prepare(engine, policy="other")
+    (part,) = committed_partitions(engine, prepared.dataset_id)
+    made = DecidedRow(part.attempt_id, other.decision_set_id, Counts(6, 5, 0, 1), None)
+    decide_attempt(engine, made, decision_rows(dropped=-1))
+
+    activate_decision_set(engine, prepared.dataset_id, other.decision_set_id)
+
+    ids = [prepared.partition_id]
+    assert summarise(engine, ids).counts == Counts(6, 5, 0, 1)
+    assert [each.kept for each in summarise_partitions(engine, ids)] == [5]
+    assert alignment_histogram(engine, ids) == [AlignmentBin(0.25, kept=5, not_kept=1)]
+
+
+def test_the_histogram_is_of_one_decision_set_of_the_committed_attempts(engine: Engine, prepared: Prepared):
     commit_alignments(engine, prepared, *[0.01] * 6)
     commit_alignments(engine, prepared, *[1.0] * 6)
     other = select(decision.c.attempt_id, literal(99), decision.c.ordinal, decision.c.verdict)

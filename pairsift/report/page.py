@@ -1,0 +1,83 @@
+"""The report: one self-contained HTML page, for a phone, a wide screen and paper, in light and dark."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pairsift.core.overview import Cut, Overview
+from pairsift.core.records import Reason
+from pairsift.report.charts import curve_chart, cut_chart, share_bar
+from pairsift.report.escaping import visible
+from pairsift.report.meanings import MEANINGS
+from pairsift.report.summary import run_command, share
+
+SHOWN_GROUPS = 50
+
+_environment = Environment(
+    loader=PackageLoader("pairsift.report"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters |= {"visible": visible, "share": share}
+_environment.globals |= {"share_bar": share_bar}
+
+
+def render_page(overview: Overview) -> str:
+    """Write the page; the same overview gives the same bytes.
+
+    Nothing is fetched by it: pictures lie within it, and its policy (CSP) allows no other script or style than its own.
+    """
+    style, script = (_source(name) for name in ("report.css", "report.js"))
+    policy = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": _allowed(style),
+        "script-src": _allowed(script),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    return _environment.get_template("report.html").render(
+        overview=overview,
+        csp="; ".join(f"{name} {value}" for name, value in policy.items()),
+        style=style,
+        script=script,
+        chart=cut_chart(overview.cut) if overview.cut else None,
+        curve=curve_chart(overview.curve) if overview.curve else None,
+        slider=None if overview.cut is None else _slider(overview.cut),
+        meanings={str(reason): MEANINGS[Reason(reason)] for reason in overview.reasons},
+        command=None if overview.request is None else run_command(overview.dataset, overview.request),
+        picture=lambda data: f"data:image/jpeg;base64,{b64encode(data).decode()}",
+        shown_groups=SHOWN_GROUPS,
+    )
+
+
+def _slider(cut: Cut) -> Mapping[str, Any]:
+    """Give the script what it moves: each bin's lower edge, the pairs from there up, and the unrelated among them."""
+    pairs, beyond = 0, []
+    for each in reversed(cut.bins):
+        pairs += each.pairs
+        beyond.append(pairs)
+    at = [number for number, each in enumerate(cut.bins) if cut.lowest_kept is not None and each.low <= cut.lowest_kept]
+    return {
+        "low": [each.low for each in cut.bins],
+        "pairs": beyond[::-1],
+        "unrelated": [each.unrelated for each in cut.bins],
+        "at": at[-1] if at else 0,
+        "high": cut.bins[-1].high,
+    }
+
+
+def _source(name: str) -> str:
+    """Read one of the page's own files, as it is."""
+    source, _, _ = PackageLoader("pairsift.report").get_source(_environment, name)
+    return source
+
+
+def _allowed(source: str) -> str:
+    """Name the one inline text that the page's policy lets be used, by its digest."""
+    return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"
