@@ -125,7 +125,9 @@ def _study_all(
         pairs += [replace(one, pixels=_NO_PIXELS) for one in readable]
         advance(len(block))
     empty = np.empty((0, encoder.dim))
-    features, image, text = (np.concatenate([np.float64(part[n]) for part in parts] or [empty]) for n in range(3))
+    features, image, text = (
+        np.concatenate([np.asarray(part[n], np.float64) for part in parts] or [empty]) for n in range(3)
+    )
     groups = group_alike([p.image_sha256 for p in pairs], [p.caption for p in pairs], [p.hash for p in pairs])
     return Studied(features, image, text, groups), [pair.uid for pair in pairs]
 

@@ -256,10 +256,9 @@ class Conse:
                 valid[rows, :length] = batch.valid[: len(rows)].cpu()
                 text[rows] = centred(batch.vectors, self.centre)[: len(rows)].cpu()
             own = torch.arange(len(captions))
-            device = self.centre.device
-            longest = int(valid.sum(dim=1).max())
-            read = (part.to(device) for part in (text, words[:, :longest], valid[:, :longest]))
-            return self._sides(sight, *read, (own, own)), sight.plain
+            device, longest = self.centre.device, int(valid.sum(dim=1).max())
+            words, valid = words[:, :longest].to(device), valid[:, :longest].to(device)
+            return self._sides(sight, text.to(device), words, valid, (own, own)), sight.plain
 
 
 @torch.inference_mode()

@@ -136,9 +136,9 @@ def begin(lessons: Lessons, rows: Integers, shape: HeadShape, seed: int) -> Fusi
     torch.manual_seed(seed)
     head = FusionHead(shape)
     sides = lessons.sides
-    numbers = (part[rows].double().cpu().numpy() for part in (sides.pooled, lessons.image, sides.text))
+    features, image, text = (part[rows].double().cpu().numpy() for part in (sides.pooled, lessons.image, sides.text))
     groups = np.unique(lessons.groups[rows], return_inverse=True)[1]
-    adapter = fit_best(Studied(*numbers, groups), seed)
+    adapter = fit_best(Studied(features, image, text, groups), seed)
     weights = torch.from_numpy(adapter.weights).float()
     with torch.no_grad():
         head.centre.copy_(torch.from_numpy(adapter.centre))
@@ -179,7 +179,7 @@ class _Run:
         self.batches = max(1, len(rows) // recipe.batch)
         slow = [head.picture.weight, head.caption.weight]
         fast = [part for part in head.parameters() if all(part is not other for other in slow)]
-        groups = [{"params": fast}, {"params": slow, "lr": recipe.rate * SLOWER}]
+        groups: list[dict[str, Any]] = [{"params": fast}, {"params": slow, "lr": recipe.rate * SLOWER}]
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.rate, weight_decay=recipe.decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, self._rate)
         self.mixed = lessons.image.device.type == "cuda"
@@ -190,7 +190,7 @@ class _Run:
 
     def snapshot(self, progress: Progress) -> dict[str, Any]:
         told = {field.name: getattr(progress, field.name) for field in fields(progress) if field.name != "state"}
-        parts = {"head": self.head, "optimiser": self.optimiser, "schedule": self.schedule}
+        parts: dict[str, Any] = {"head": self.head, "optimiser": self.optimiser, "schedule": self.schedule}
         return told | {name: part.state_dict() for name, part in parts.items()}
 
     def restore(self, state: dict[str, Any]) -> Progress:
@@ -252,7 +252,8 @@ class _Run:
     def _noisy(self, tokens: torch.Tensor) -> torch.Tensor:
         """Add noise whose length is a share of each token's own."""
         lengths = tokens.norm(dim=-1, keepdim=True) / math.sqrt(tokens.shape[-1])
-        return tokens + self.recipe.noise * lengths * torch.randn_like(tokens)
+        noise: torch.Tensor = self.recipe.noise * lengths * torch.randn_like(tokens)
+        return tokens + noise
 
 
 def _hard_negatives(likeness: torch.Tensor, own: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from pairsift.core.adapting import Studied, fit, judge
+from pairsift.core.arrays import Floats
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def unit(vectors: Floats) -> Floats:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def made_pairs(count: int, told: float, known: int = 12) -> Studied:
@@ -72,7 +73,7 @@ def test_features_that_know_nothing_are_worth_nothing():
 def test_alike_pairs_are_never_on_both_sides():
     """Each pair twice: split by pair, an adapter would have learnt the very captions that it is judged by."""
     once = made_pairs(60, told=0, known=60)
-    twice = Studied(*(np.repeat(part, 2, axis=0) for part in (once.features, once.image, once.text, once.groups)))
+    twice = once.take(np.repeat(np.arange(60), 2))
 
     split_by_pair = Studied(twice.features, twice.image, twice.text, np.arange(120))
 

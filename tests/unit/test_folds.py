@@ -7,7 +7,7 @@ FAR = "ffffffffffffffff"
 
 
 def groups(pictures: str, captions: str, hashes: list[str | None]) -> list[int]:
-    return group_alike(list(pictures), list(captions), hashes).tolist()
+    return list(group_alike(list(pictures), list(captions), hashes))
 
 
 @pytest.mark.parametrize(

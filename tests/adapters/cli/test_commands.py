@@ -13,7 +13,7 @@ from tests.command_line import Command
 
 COMMANDS = (
     ["run"], ["status"], ["explain"], ["check"], ["policies"], ["db", "upgrade"], ["doctor"], ["quantise"],
-    ["decide"], ["diff"], ["export"], ["calibrate"], ["evaluate"],
+    ["decide"], ["diff"], ["export"], ["calibrate"], ["evaluate"], ["adapt"], ["train-fusion"],
 )  # fmt: skip
 LOADED = """
 import sys
