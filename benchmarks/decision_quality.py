@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.drawn_partitions import Experiment, Group, group_pictures, run_experiments
+from benchmarks.drawn_partitions import TEMPERATURES, Experiment, Group, group_pictures, loss_at, run_experiments
 from benchmarks.markdown import Row, print_table
 from benchmarks.planted_defects import curated_sample, read_truth, verdicts_by_defect
 from benchmarks.sample_pictures import Encoded, encode, read_honest_pairs
@@ -23,6 +23,7 @@ from benchmarks.swapped_captions import (
 )
 from pairsift.config import ScoreConfig
 from pairsift.core.discrimination import false_share, interval, resampled_weights
+from pairsift.core.neg_clip_loss import TEMPERATURE
 from pairsift.core.selects import ALIGNMENT
 from pairsift.models.device import resolve
 from pairsift.models.scores import Scores
@@ -31,7 +32,7 @@ ALPHAS = (0.05, 0.1, 0.2)
 DTYPES = ("float32", "bfloat16")
 NEAREST = (1, 5, 10, 30)
 REPLICATES = 1000
-SCORES = ("cosine", "z", "product", "consistency")
+SCORES = ("cosine", "z", loss_at(TEMPERATURE), "product", "consistency")
 
 
 def main() -> None:
@@ -48,6 +49,7 @@ def main() -> None:
     weights = resampled_weights(np.random.default_rng(options.seed), len(pairs), REPLICATES)
     print(f"{len(pairs)} pairs, {options.draws} draws, seed {options.seed}, {chosen.dtype} on {chosen.device}\n")
     _print_aucs(experiments[chosen.dtype], weights)
+    _print_temperatures(experiments[chosen.dtype])
     _print_promise(experiments[chosen.dtype])
     _print_nearest(encoded[chosen.dtype].scores, groups)
     _print_agreement(encoded, experiments)
@@ -69,7 +71,7 @@ def _options() -> argparse.Namespace:
 def _print_aucs(experiments: Sequence[Experiment], weights: Integers) -> None:
     rows = [_auc_row(experiment, weights) for experiment in experiments]
     aucs = [f"AUC {score}" for score in SCORES]
-    print_table(["group", "swapped", *aucs, "z − cosine"], rows)
+    print_table(["group", "swapped", *aucs, *(f"{score} − cosine" for score in SCORES[1:3])], rows)
 
 
 def _auc_row(experiment: Experiment, weights: Integers) -> Row:
@@ -77,8 +79,19 @@ def _auc_row(experiment: Experiment, weights: Integers) -> Row:
     point = {score: mean_auc(experiment.outcomes, score, unweighted) for score in SCORES}
     replicates = {score: mean_auc(experiment.outcomes, score, weights) for score in SCORES}
     aucs = [_with_interval(point[score], replicates[score]) for score in SCORES]
-    gain = _with_interval(point["z"] - point["cosine"], replicates["z"] - replicates["cosine"])
-    return [experiment.group, f"{experiment.share:.0%}", *aucs, gain]
+    gains = [
+        _with_interval(point[score] - point["cosine"], replicates[score] - replicates["cosine"])
+        for score in SCORES[1:3]
+    ]
+    return [experiment.group, f"{experiment.share:.0%}", *aucs, *gains]
+
+
+def _print_temperatures(experiments: Sequence[Experiment]) -> None:
+    rows = [
+        [one.group, f"{one.share:.0%}", *(f"{_plain_auc(one, loss_at(tau)):.3f}" for tau in TEMPERATURES)]
+        for one in experiments
+    ]
+    print_table(["group", "swapped", *(f"AUC {loss_at(tau)}" for tau in TEMPERATURES)], rows)
 
 
 def _with_interval(point: Floats, replicates: Floats) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.sample_pictures import Encoded
 from benchmarks.swapped_captions import Draw, Floats, Integers, Outcome, draw_halves, draw_pairs
 from pairsift.core.baseline import pair_quality
-from pairsift.core.calibration import EmbeddedPairs, calibrate, draw_calibration
+from pairsift.core.calibration import EmbeddedPairs, calibrate, contrast, draw_calibration
 from pairsift.core.columns import Columns
 from pairsift.core.deciding import calibratable, decide
 from pairsift.core.judging import PairTable
@@ -17,6 +17,7 @@ from pairsift.core.policy import Policy
 from pairsift.core.selects import ALIGNMENT, Fdr
 from pairsift.models.scores import Scores, cosine
 
+TEMPERATURES = (0.01, 0.03, 0.05, 0.1, 0.3)
 SHARES = (0.1, 0.3, 0.6)
 SMALL_PARTITION = 75
 """Pairs of a shard of the sample, about: the reference set is then as small as in `make run`."""
@@ -83,6 +84,11 @@ def run_split_experiments(
             yield Experiment(group.name, share, [_judge(encoded, *halves) for halves in made])
 
 
+def loss_at(temperature: float) -> str:
+    """Name the score negCLIPLoss at a temperature."""
+    return f"negCLIPLoss, τ {temperature:g}"
+
+
 def _number(group: Group, share: float) -> int:
     return zlib.crc32(f"{group.name} {share}".encode())
 
@@ -100,6 +106,10 @@ def _judge(encoded: Encoded, draw: Draw, reference: Draw) -> Outcome:
         "z": decided.z,
         "product": _product(scores, draw),
         "consistency": encoded.consistency[draw.pictures, draw.captions],
+        **{
+            loss_at(tau): contrast(calibration, embedded, calibratable(table.columns, embedded), tau)
+            for tau in TEMPERATURES
+        },
     }
     return Outcome(draw, by_name, decided.p, decided.q)
 

@@ -3,7 +3,7 @@
 import difflib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import available_timezones
 
 import yaml
@@ -13,9 +13,16 @@ from pydantic_core import PydanticCustomError
 
 from pairsift.errors import ConfigError
 
-SourceFormat = Literal["auto", "webdataset", "folder"]
+SourceFormat = Literal[
+    "auto", "webdataset", "parquet", "manifest", "coco", "imagefolder", "kohya", "img2dataset-files", "folder"
+]
 """How a source is read: found by looking, or by one of the readers of `adapters.sources`."""
 
+
+MOST_IMAGE_BYTES = 1 << 28
+"""No reader holds more of an image."""
+
+SOURCE_FORMATS: tuple[str, ...] = get_args(SourceFormat)
 
 COLUMN_NAME = r"^[^\s\x00-\x1f]{1,100}$"
 """What a column of a source may be called."""
@@ -32,11 +39,32 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", field_title_generator=_label)
 
 
+ColumnName = Annotated[str, Field(min_length=1, max_length=200)] | None
+
+
+class ColumnsConfig(Model):
+    """Which columns of a table make up a pair, where their names do not tell; found by name if not given."""
+
+    image: ColumnName = Field(default=None, description="Column of the image: its bytes, or its path.")
+    caption: ColumnName = Field(default=None, description="Column of the caption.")
+    uid: ColumnName = Field(default=None, title="UID", description="Column of the source's own uid.")
+    key: ColumnName = Field(default=None, description="Column of the source's own name of a pair.")
+
+
 class IngestConfig(Model):
     """How a source becomes partitions."""
 
     partition_pairs: int = Field(
-        default=10_000, ge=1, description="Most pairs of a partition of a folder; a shard is always one partition."
+        default=10_000,
+        ge=1,
+        description="Most pairs of a partition of a folder or a table of paths; a shard or a Parquet file with images "
+        "is always one partition.",
+    )
+    columns: ColumnsConfig = Field(default=ColumnsConfig(), description="Columns of tables.")
+    image_root: str | None = Field(
+        default=None,
+        description="Folder below which the images of a table lie, and no other file is read; by default the table's "
+        "own.",
     )
     lost_share: float = Field(
         default=0.05,
@@ -68,7 +96,9 @@ class EnhanceConfig(Model):
 class PreprocessConfig(Model):
     """How bytes become pixels and captions."""
 
-    max_image_bytes: int = Field(default=50_000_000, ge=1, description="Larger image files are not opened.")
+    max_image_bytes: int = Field(
+        default=50_000_000, ge=1, le=MOST_IMAGE_BYTES, description="Larger image files are not opened."
+    )
     max_image_pixels: int = Field(default=50_000_000, ge=1, description="Larger pictures are not decoded.")
     max_caption_bytes: int = Field(default=100_000, ge=1, description="Longer captions are not read.")
     enhance: EnhanceConfig = Field(default=EnhanceConfig(), description="Image enhancement.")
@@ -179,8 +209,8 @@ class RunConfig(Model):
     policy: str = Field(
         default="default",
         description="Name of a shipped policy (default, baseline, cleanvision, clip-top-30, datacomp-basic, "
-        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, sieve-like), or path of a policy file where the run "
-        "itself is executed.",
+        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, negcliploss, negcliploss-and-normsim, sieve-like), or "
+        "path of a policy file where the run itself is executed.",
     )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
@@ -210,7 +240,8 @@ class RunRequest(Model):
 
     source: str = Field(
         description="Where the pairs come from, as the workers see it: path, glob, brace range or fsspec URL, such as "
-        "/data/shop/*.tar. In it {date}, or a format such as {date:%Y/%m/%d}, stands for the run's day."
+        "/data/shop/*.tar, or @ and a text file that lists some. In it {date}, or a format such as {date:%Y/%m/%d}, "
+        "stands for the run's day."
     )
     dataset: str | None = Field(
         default=None,
@@ -267,6 +298,7 @@ class PartitionJob(Model):
     score_fingerprint: str
     decision_fingerprint: str
     calibration: str | None = Field(description="Fingerprint of the data set's calibration; None without one.")
+    target: str | None = Field(default=None, description="Fingerprint of the policy's target set; None without one.")
     pilot: bool = Field(default=False, description="Only measure, for a calibration that is to be made.")
     models: dict[str, str] = Field(description="Fingerprints of the models that measure, by name.")
     model_facts: dict[str, dict[str, int | float | str]] = Field(

@@ -112,6 +112,7 @@ def next_steps(summary: Mapping[str, Any]) -> list[Text]:
     """Say where the results lie and what to do next."""
     dataset = summary["dataset"]
     lines = [
+        f"Source    {summary['source']}",
         f"Results   {summary['out']}/{dataset}/manifest.json",
         *([f"Report    {summary['report']}"] if summary["report"] else []),
         f"Database  {summary['database']}",
@@ -135,7 +136,7 @@ def plain_line(line: str) -> Text:
 
 
 def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
-    """Draw every partition with its state and counts, a table for each data set, and below it what drifted."""
+    """Draw every partition with its state and counts, a table a data set, and below it what degraded or drifted."""
     counts = ("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined")
     columns = ("partition", "status", "attempt", *counts, "error")
     titles = [column.removeprefix("pairs_") for column in columns]
@@ -143,6 +144,9 @@ def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
     for dataset, grouped in groupby(status["partitions"], key=lambda row: row["dataset"]):
         rows = list(grouped)
         parts.append(table(f"Data set {dataset}", titles, [[row[column] for column in columns] for row in rows]))
+        damaged = [(row["partition"], len(row["damage"]), row["damage"][0]) for row in rows if row["damage"]]
+        if damaged:
+            parts.append(table(f"Degraded in {dataset}", ("partition", "damaged parts", "the first"), damaged))
         drifted = [(row["partition"], row["drift"]) for row in rows if row["drift"] and row["drift"]["moved"]]
         if drifted:
             shown = [(partition, drift["level"], tell_drift(drift)) for partition, drift in drifted]
@@ -279,6 +283,20 @@ def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
     return [plain_line(line) for line in lines]
 
 
+def render_target(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say what a name stands for now, and who goes by it."""
+    lines = [
+        f"Target set   {told['target']}",
+        f"Before       {told['before'] or '–'}",
+        f"Made of      {told['pictures']} different pictures of {told['read']} read, {told['unreadable']} unreadable",
+        f"Encoder      {told['encoder']}, {told['seconds']:.1f} s",
+    ]
+    if told["target"] == told["before"]:
+        return [plain_line(line) for line in [*lines, "", "It is the one that the name stood for: nothing changes."]]
+    lines += ["", f"Policies with target: {{name: {told['name']}}} go by it, from the next run or decide on."]
+    return [plain_line(line) for line in lines]
+
+
 def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the policies that are shipped."""
     rows = [
@@ -324,7 +342,7 @@ def render_quantise(outcome: Mapping[str, Any]) -> list[RenderableType]:
 
 
 @contextmanager
-def counting(what: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+def counting(what: str, total: int | None, *, shown: bool) -> Iterator[Callable[[int], None]]:
     """Show a bar on standard error while the block runs; it is given what tells the bar how much more is done."""
     with Progress(console=Console(stderr=True), transient=True, disable=not shown) as bar:
         task = bar.add_task(what, total=total)

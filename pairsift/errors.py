@@ -11,6 +11,7 @@ PairsiftError
 │   ├── SourceChangedError         the source changed while it was being read: run again
 │   ├── ChunkDamagedError          a stored chunk file is gone or damaged: it must be scored again
 │   ├── CalibrationDamagedError    a stored calibration file is gone or damaged: restore it, or calibrate anew
+│   ├── TargetDamagedError         a stored target set is gone or damaged: restore it, or make it anew
 │   ├── DiskFullError              a disk has no room for a file: make room, then run again
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
 │   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
@@ -62,6 +63,10 @@ class ChunkDamagedError(PartitionError):
 
 class CalibrationDamagedError(PartitionError):
     """A calibration file of the storage folder is gone, cut or changed."""
+
+
+class TargetDamagedError(PartitionError):
+    """A target set's file of the storage folder is gone, cut or changed."""
 
 
 class DiskFullError(PartitionError):

@@ -17,7 +17,7 @@ from pairsift.core.grading import PolicyGrade, draw_couples, grade
 from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
 from pairsift.core.selects import ALIGNMENT
-from pairsift.errors import SourceError
+from pairsift.errors import ConfigError, SourceError
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder, picture_fit, require_signals
 from pairsift.models.pictures import fit_picture
@@ -96,6 +96,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
     limit_threads(1)  # as in a run: every core works on pictures of its own
     for policy in exam.policies:
         require_signals(policy, config.score)
+        _refuse_target(policy)
     bench = _set_up(config, exam)
     sample = _draw(source, config, exam, bench)
     sheets = {
@@ -117,6 +118,14 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
         enhancements=_weigh_switches(bench, sample, first, weights, advance) if exam.enhancements else None,
         seconds=time.monotonic() - started,
     )
+
+
+def _refuse_target(policy: Policy) -> None:
+    if policy.target is not None:
+        raise ConfigError(
+            f"policy {policy.name!r} compares pictures with the target set {policy.target.name!r}, which an exam has "
+            "not got: nothing of the store is read for it; examine a policy without pair.norm_sim"
+        )
 
 
 def _set_up(config: RunConfig, exam: Exam) -> Bench:

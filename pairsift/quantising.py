@@ -101,9 +101,9 @@ def quantise(source: str, config: RunConfig, count: int, least_overlap: float) -
 
 def read_pairs(source: str, config: RunConfig, count: int, *, english_only: bool) -> Pairs:
     """Read and prepare about `count` pairs as a run does, some from each of the source's partitions."""
-    specs = open_source(source).partitions({}, config.ingest)
+    specs = open_source(source, config=config.ingest).partitions({}, config.ingest)
     chosen = specs[:: math.ceil(len(specs) / count)]
-    found = (pair for spec in chosen for pair in islice(pairs_of(spec), math.ceil(count / len(chosen))))
+    found = (pair for spec in chosen for pair in islice(pairs_of(spec, config.ingest), math.ceil(count / len(chosen))))
     read = list(islice(found, count))
     images = [pair.image for pair in read]  # by place: partitions may use one key each for pairs of their own
     ingested = [identify(place, pair, config.preprocess.max_caption_bytes) for place, pair in enumerate(read)]

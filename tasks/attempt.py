@@ -75,7 +75,7 @@ def claim_partition(job: PartitionJob) -> Claim | PartitionOutcome:
         kind=AttemptKind.CURATE,
         out_uri=job.out,
         formats=tuple(job.config.export.formats),
-        input_fingerprint=identify_now(partition_spec(store(), job.partition_id)),
+        input_fingerprint=identify_now(partition_spec(store(), job.partition_id), job.config.ingest),
         score_fingerprint=job.score_fingerprint,
         decision_fingerprint=job.decision_fingerprint,
         config_hash=fingerprint(job.config.model_dump(mode="json")),

@@ -27,11 +27,15 @@ from tasks.workplace import storage, store
 
 @task(task_run_name="draw candidates {job.key}", **STAGE)
 def draw_candidates(job: PartitionJob, ingested: IngestedPartition) -> PartitionOutcome:
-    """Put aside the pairs of a pilot partition that may be in the reference set: the survivors with smallest uids."""
+    """Put aside the pairs of a pilot partition that may be in the reference set: the survivors with smallest uids.
+
+    Rules that compare pairs with the reference set are not tried: it is still to be made.
+    """
     measured = measured_pairs(
         PartitionFiles(storage(), Path(ingested.pair_list), ingested.fingerprints).measured(), job.key
     )
-    survivors = judge_alone(measured.table, Policy.model_validate_json(job.policy)).kept
+    policy = Policy.model_validate_json(job.policy).before_calibration
+    survivors = judge_alone(measured.table, policy).kept
     eligible = survivors[calibratable(measured.table.columns, measured.embedded)[survivors]]
     chosen = choose_reference(measured.embedded.uids, eligible)
     if len(chosen) > 0:

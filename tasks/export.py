@@ -73,7 +73,7 @@ def commit_partition(
     )
     commit_attempt(store(), claim, result)
     get_run_logger().info("%s: attempt %d committed %d pairs", job.key, claim.fence, ingested.pairs)
-    show_committed(job, claim, result.counts, ingested.damage)
+    show_committed(job, claim, result.counts, ingested)
     list_if_retried(job)
     return PartitionOutcome(job.key, "committed")
 

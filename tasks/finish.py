@@ -30,6 +30,7 @@ def finish_run(plan: RunPlan, outcomes: Sequence[PartitionOutcome]) -> dict[str,
     summary = {
         "run": plan.run_id,
         "dataset": plan.dataset,
+        "source": plan.source,
         "day": plan.day,
         "missing_days": list(plan.missing_days),
         "partitions": {

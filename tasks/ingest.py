@@ -12,7 +12,7 @@ from pairsift.adapters.store.protocol import ledgered_chunks
 from pairsift.adapters.store.registry import partition_spec
 from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import chunk_fingerprint
-from pairsift.core.ingesting import check_damage, identify
+from pairsift.core.ingesting import check_damage, identify, tell_damage
 from pairsift.core.policy import Policy
 from pairsift.core.records import Damage, IngestedPair
 from tasks.references import ChunkSlice, IngestedPartition
@@ -32,7 +32,8 @@ def ingest_partition(job: PartitionJob, folder: str) -> IngestedPartition:
         pairs=listed.count,
         digest=listed.digest,
         chunks=plan_chunks(job, listed),
-        damage=tuple(f"{part.message} (byte {part.offset})" for part in damage),
+        damage=tell_damage(damage),
+        lost=sum(part.lost_pairs for part in damage),
     )
     log_ingested(job.key, ingested)
     return ingested
@@ -44,15 +45,22 @@ def log_ingested(key: str, ingested: IngestedPartition) -> None:
     done = sum(chunk.ledgered for chunk in ingested.chunks)
     logger.info("%s: %d pairs in %d chunks, %d scored already", key, ingested.pairs, len(ingested.chunks), done)
     if ingested.damage:
-        logger.warning("%s: %d parts unreadable, the first: %s", key, len(ingested.damage), ingested.damage[0])
+        logger.warning(
+            "%s: %d parts unreadable, %d pairs lost; the first: %s",
+            key,
+            len(ingested.damage),
+            ingested.lost,
+            ingested.damage[0],
+        )
 
 
 def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair]:
     """Read the source's pairs one by one; damage is put aside."""
     spec = partition_spec(store(), job.partition_id)
     wanted = Policy.model_validate_json(job.policy).source_columns.union(job.config.ingest.source_columns)
+    config = job.config.ingest.model_copy(update={"source_columns": tuple(sorted(wanted))})
     ordinal = 0
-    for found in read_partition(spec):
+    for found in read_partition(spec, config):
         if isinstance(found, Damage):
             damage.append(found)
             continue

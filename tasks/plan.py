@@ -27,8 +27,9 @@ from pairsift.adapters.store.registry import (
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
 from pairsift.adapters.store.trained import best_head
+from pairsift.adapters.targets import find_target
 from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest
-from pairsift.core.calibration import UNCALIBRATED, pilot_order
+from pairsift.core.calibration import decision_basis, pilot_order
 from pairsift.core.conditions import nearest
 from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
@@ -60,10 +61,11 @@ def plan_run(request: RunRequest) -> RunPlan:
     started = time.time()
     request = resolve_request(request, flow_run.scheduled_start_time)
     prepare(Settings().store_url)
-    source = open_source(request.source, request.format, days_of(request))
+    source = open_source(request.source, request.format, days_of(request), request.config.ingest)
     policy = load_policy(request.config.policy)
     warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)
+    target = find_target(store(), policy, job.score_fingerprint)
     dataset_id = register_dataset(store(), job.dataset)
     register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
     specs = source.partitions(known_members(store(), dataset_id), job.config.ingest)
@@ -75,9 +77,9 @@ def plan_run(request: RunRequest) -> RunPlan:
         policy=f"{policy.name} {policy.version}",
         dataset=job.dataset,
         out=job.out,
-        source=source.why,
+        source=f"{source.format}: {source.why}",
         started=started,
-        job=job.model_copy(update={"dataset_id": dataset_id, "calibration": known}),
+        job=job.model_copy(update={"dataset_id": dataset_id, "calibration": known, "target": target}),
         pilots=planned(pilots(rows) if policy.needs_calibration and known is None else []),
         chosen=planned(choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})),
         day=request.day.isoformat() if request.day else None,
@@ -92,13 +94,11 @@ def pin_calibration(plan: RunPlan, calibration: str | None) -> RunPlan:
 
     From here on the policy is the one that the lineage shows, unless it settles: then it is when the run has ended.
     """
-    policy = Policy.model_validate_json(plan.job.policy)
+    policy, basis = Policy.model_validate_json(plan.job.policy), decision_basis(calibration, plan.job.target)
     pinned = {
         "calibration": calibration,
-        "decision_set_id": open_decisions(policy, plan.job, calibration),
-        "decision_fingerprint": decision_fingerprint(
-            plan.job.score_fingerprint, calibration or UNCALIBRATED, policy.sha256
-        ),
+        "decision_set_id": open_decisions(policy, plan.job, basis),
+        "decision_fingerprint": decision_fingerprint(plan.job.score_fingerprint, basis, policy.sha256),
     }
     job = plan.job.model_copy(update=pinned)
     committed = find_committed(store(), job.dataset_id, job.decision_fingerprint, job.out, job.config.export.formats)
@@ -159,10 +159,10 @@ def warn_of_encoder(policy: Policy, encoder: str) -> None:
         )
 
 
-def open_decisions(policy: Policy, job: PartitionJob, calibration: str | None) -> int:
+def open_decisions(policy: Policy, job: PartitionJob, basis: str) -> int:
     """Make the policy known, and show its decision set unless another is shown until the run settles; return its id."""
     policy_id = register_policy(store(), policy.name, str(policy.version), policy.sha256, job.policy)
-    decision_set_id = open_decision_set(store(), job.dataset_id, policy_id, calibration or UNCALIBRATED)
+    decision_set_id = open_decision_set(store(), job.dataset_id, policy_id, basis)
     if not policy.settles or not any(each.active for each in decision_sets(store(), job.dataset_id)):
         activate_decision_set(store(), job.dataset_id, decision_set_id)
     return decision_set_id

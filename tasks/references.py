@@ -34,7 +34,10 @@ class ChunkSlice:
 
 @dataclass(frozen=True, slots=True)
 class IngestedPartition:
-    """A partition's pair list in local scratch; `recalled` is the file of what was measured of its pairs before."""
+    """A partition's pair list in local scratch; `recalled` is the file of what was measured of its pairs before.
+
+    `damage` says what of the container could not be read, and `lost` how many pairs that cost at least.
+    """
 
     pair_list: str
     scratch: str
@@ -42,6 +45,7 @@ class IngestedPartition:
     digest: str
     chunks: tuple[ChunkSlice, ...]
     damage: tuple[str, ...] = ()
+    lost: int = 0
     recalled: str | None = None
 
     @property

@@ -55,18 +55,21 @@ def show_run(run: RunFacts, bins: Sequence[Bin], bin_width: float) -> None:
     ask(lambda client: [client.create_artifact(artifact) for artifact in artifacts])
 
 
-def show_committed(job: PartitionJob, claim: Claim, counts: Counts | None = None, damage: Sequence[str] = ()) -> None:
-    """Tell that a partition was committed, and that it is degraded if damage of its container cost it pairs.
+def show_committed(
+    job: PartitionJob, claim: Claim, counts: Counts | None = None, ingested: IngestedPartition | None = None
+) -> None:
+    """Tell that a partition was committed, and that it is degraded if part of its container could not be read.
 
     Without counts only its files were made again.
     """
     facts: dict[str, object] = {"kind": claim.kind.value, "pairs": asdict(counts) if counts else None}
     _emit("committed", job, claim, facts)
-    if damage:
-        told = [clip(part, MOST_ERROR) for part in damage[:MOST_DAMAGE]]
-        parts = "1 part" if len(damage) == 1 else f"{len(damage)} parts"
-        reason = f"{parts} of its container could not be read: {told[0]}"
-        _emit("degraded", job, claim, facts | {"reason": reason, "damage": told, "damaged_parts": len(damage)})
+    if ingested is not None and ingested.damage:
+        told = [clip(part, MOST_ERROR) for part in ingested.damage[:MOST_DAMAGE]]
+        parts = "1 part" if len(ingested.damage) == 1 else f"{len(ingested.damage)} parts"
+        reason = f"{parts} of its container could not be read, pairs lost: {ingested.lost}; the first: {told[0]}"
+        numbers = {"damaged_parts": len(ingested.damage), "pairs_lost": ingested.lost}
+        _emit("degraded", job, claim, facts | numbers | {"reason": reason, "damage": told})
 
 
 def show_failed(job: PartitionJob, claim: Claim, error: str) -> None:

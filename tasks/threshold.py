@@ -1,5 +1,6 @@
 """Threshold one partition: hold its pairs against the data set's calibration, and decide every one by the policy."""
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from prefect import get_run_logger, task
 from pairsift.adapters.calibrations import load_calibration
 from pairsift.adapters.results import MeasuredPairs, PartitionFiles, count_verdicts, measured_pairs
 from pairsift.adapters.scratch import write_decided, write_statistics
+from pairsift.adapters.targets import load_target
 from pairsift.config import PartitionJob
-from pairsift.core.calibration import Calibration, calibrate
+from pairsift.core.calibration import calibrate
 from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition, run_pools
 from pairsift.core.drift import take_statistics
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
-from pairsift.core.selection import calibration_pools
+from pairsift.core.relative import References, complete, frozen_pools, relative_signals
 from tasks.references import DecidedPartition, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage
@@ -44,19 +46,23 @@ def decide_measured(job: PartitionJob, measured: MeasuredPairs) -> PartitionDeci
     Where the policy goes by the pool of the whole run, the partition stands for it until the run settles.
     """
     policy = Policy.model_validate_json(job.policy)
-    calibration = pinned_calibration(job)
+    references = pinned_references(job)
     eligible = calibratable(measured.table.columns, measured.embedded)
-    calibrated = calibrate(calibration, measured.embedded, eligible)
-    pools = {**calibration_pools(policy.pools, calibration), **run_pools(measured.table, policy)}
+    calibrated = calibrate(references.calibration, measured.embedded, eligible)
+    relative = relative_signals(policy, references, measured.embedded, eligible)
+    table = replace(measured.table, columns=complete(measured.table.columns, relative))
+    pools = {**frozen_pools(policy, references), **run_pools(table, policy)}
     generator = np.random.default_rng(BOOTSTRAP_SEED)
-    return decide_partition(measured.table, policy, calibrated, pools, generator)
+    return decide_partition(table, policy, calibrated, pools, generator)
 
 
-def pinned_calibration(job: PartitionJob) -> Calibration | None:
-    """Load the calibration that a job was planned with, if it was with one; kept for the next partition."""
-    return None if job.calibration is None else _load(storage(), job.calibration, job.score_fingerprint)
+def pinned_references(job: PartitionJob) -> References:
+    """Load the calibration and the target set that a job was planned with; kept for the next partition."""
+    return References(
+        None if job.calibration is None else _load_calibration(storage(), job.calibration, job.score_fingerprint),
+        None if job.target is None else _load_target(storage(), job.target),
+    )
 
 
-@lru_cache(maxsize=2)
-def _load(folder: Path, fingerprint: str, score_fingerprint: str) -> Calibration:
-    return load_calibration(folder, fingerprint, score_fingerprint)
+_load_calibration = lru_cache(maxsize=2)(load_calibration)
+_load_target = lru_cache(maxsize=2)(load_target)

@@ -1,7 +1,7 @@
 """Finds the copies in a whole data set: partition after partition into arrays, its embeddings into a file, then all."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,15 +19,18 @@ from pairsift.adapters.stored import (
     stored_hashes,
     stored_keys,
     stored_pictures,
-    stored_signals,
     stored_uids,
 )
 from pairsift.core.arrays import Flags, Integers
+from pairsift.core.columns import Columns
 from pairsift.core.duplicates import Bytes, Compared, Copies, beyond_partitions, find_copies, no_copies, to_bytes
 from pairsift.core.judgements import KEEP, SELECTED_OUT, Judgements, reason_code
 from pairsift.core.judging import NamedCopies, judge_by_rules
 from pairsift.core.policy import Policy
 from pairsift.core.semantic_copies import ALL_WITH_ALL, Embeddings
+
+ReadSignals = Callable[[], Columns]
+"""Reads the signals of one attempt that a policy's rules go by."""
 
 LEFT_OUT = [reason_code(reason) for reason in SELECTED_OUT]
 
@@ -78,14 +81,18 @@ class _Gathered:
         return slice(int(self.starts[number]), int(self.starts[number + 1]))
 
 
-def find_dataset_copies(engine: Engine, storage: Path, policy: Policy, members: Sequence[Member]) -> DatasetCopies:
+def find_dataset_copies(
+    engine: Engine, storage: Path, policy: Policy, members: Sequence[Member], signals: Mapping[int, ReadSignals]
+) -> DatasetCopies:
     """Find the copies among the pairs of all members, which are in the order of their keys."""
     uids = [stored_uids(engine, member.part) for member in members]
     replaced = any(member.before is not None for member in members)  # and keepers may be gone
     if policy.duplicates.exact_only and not policy.shares_pools and not replaced:
         sharing = np.flatnonzero(_share_uids(uids)).tolist()  # the others do not matter to each other
         members, uids = [members[n] for n in sharing], [uids[n] for n in sharing]
-    with _gather(engine, storage, policy, members, uids) as gathered:
+    gathered = _gather(engine, policy, members, uids)
+    _judge(engine, policy, gathered, signals)
+    with _embedded(engine, storage, policy, gathered) as gathered:
         copies = find_copies(gathered.compared, policy.duplicates)
     return _name(engine, policy, gathered, copies)
 
@@ -103,11 +110,8 @@ def _share_uids(uids: Sequence[Bytes]) -> Flags:
     return shares
 
 
-@contextmanager
-def _gather(
-    engine: Engine, storage: Path, policy: Policy, members: Sequence[Member], uids: Sequence[Bytes]
-) -> Iterator[_Gathered]:
-    """Read what all members are compared by; its embeddings are gone when it is left."""
+def _gather(engine: Engine, policy: Policy, members: Sequence[Member], uids: Sequence[Bytes]) -> _Gathered:
+    """Read what all members are compared by, but for embeddings."""
     starts = np.cumsum([0, *map(len, uids)])
     count, duplicates = int(starts[-1]), policy.duplicates
     pictures = [stored_pictures(engine, each.part) for each in members] if duplicates.placeholders else []
@@ -124,23 +128,17 @@ def _gather(
         hashed=np.concatenate([np.empty(0, np.bool_), *(there for _, there in hashes)]),
         embeddings=np.empty((0, 0), np.float16),
     )
-    gathered = _Gathered(members, starts, compared)
-    _judge(engine, policy, gathered)
-    if duplicates.semantic is None:
-        yield gathered
-        return
-    with _embeddings(engine, storage, gathered) as embeddings:
-        yield replace(gathered, compared=replace(compared, embeddings=embeddings))
+    return _Gathered(members, starts, compared)
 
 
-def _judge(engine: Engine, policy: Policy, gathered: _Gathered) -> None:
+def _judge(engine: Engine, policy: Policy, gathered: _Gathered, signals: Mapping[int, ReadSignals]) -> None:
     """Fill in who counts, who stands by earlier decisions, and who fell by them beside whom."""
     compared = gathered.compared
     fallen, keepers = [np.empty(0, np.int64)], [np.empty(0, "S1")]
     for number, member in enumerate(gathered.members):
         rows = gathered.rows(number)
         if member.known is None:
-            judged = judge_by_rules(stored_signals(engine, member.part, policy), policy)
+            judged = judge_by_rules(signals[member.part.attempt_id](), policy)
             compared.candidates[rows] = judged.verdicts == KEEP
             compared.settled[rows] = _stood_before(engine, member, compared.uids[rows]) & compared.candidates[rows]
             continue
@@ -184,6 +182,16 @@ def _lead(compared: Compared, fallen: Integers, keepers: Bytes) -> None:
     found = np.minimum(np.searchsorted(uids, keepers), len(uids) - 1)
     known = uids[found] == keepers
     compared.earlier.groups[fallen[known]] = settled[firsts[found[known]]]
+
+
+@contextmanager
+def _embedded(engine: Engine, storage: Path, policy: Policy, gathered: _Gathered) -> Iterator[_Gathered]:
+    """Add the embeddings where they are compared; they are gone when this is left."""
+    if policy.duplicates.semantic is None:
+        yield gathered
+        return
+    with _embeddings(engine, storage, gathered) as embeddings:
+        yield replace(gathered, compared=replace(gathered.compared, embeddings=embeddings))
 
 
 @contextmanager

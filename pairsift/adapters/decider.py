@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -19,15 +19,27 @@ from pairsift.adapters.results import count_verdicts, decision_rows
 from pairsift.adapters.store.decisions import CommittedPartition, decide_attempt
 from pairsift.adapters.store.engine import open_engine
 from pairsift.adapters.store.rows import DecidedRow
-from pairsift.adapters.stored import Decided, calibrated_anew, stored_decided, stored_table
-from pairsift.core.calibration import Calibrated, Calibration
+from pairsift.adapters.stored import (
+    Decided,
+    calibrated_anew,
+    stored_decided,
+    stored_embeddings,
+    stored_relative,
+    stored_signals,
+    stored_table,
+)
+from pairsift.adapters.targets import load_target
+from pairsift.core.arrays import Floats
+from pairsift.core.calibration import Calibrated, decision_basis
 from pairsift.core.columns import Columns
-from pairsift.core.deciding import PartitionDecision, decide_partition
+from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition
 from pairsift.core.judgements import Judgements
 from pairsift.core.judging import NamedCopies, PairTable
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
-from pairsift.core.selection import Pools, calibration_pools
+from pairsift.core.relative import References, complete, frozen_pools, relative_identities, relative_signals
+from pairsift.core.selection import Pools
+from pairsift.core.selects import Pool
 from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH
 from pairsift.errors import ConfigError
 
@@ -54,16 +66,25 @@ class Task:
 class DecidingPlan:
     """How partitions are decided: `calibrations` are those of the known decision sets.
 
-    `pools` are those of all partitions that are decided together. Without `writes` nothing is stored.
+    `relatives` say what the relative signals of the known sets depend on (`relative_identities`); `target` is the
+    target set's fingerprint, and `pools` are those of all partitions that are decided together. Without `writes`
+    nothing is stored.
     """
 
     storage: Path
     policy: Policy
     score_fingerprint: str
     calibration: str | None
+    target: str | None
     calibrations: Mapping[int, str]
+    relatives: Mapping[int, Mapping[str, str]]
     pools: Pools
     writes: bool
+
+    @property
+    def basis(self) -> str:
+        """What decisions by it rest on, but for what other partitions say."""
+        return decision_basis(self.calibration, self.target)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +119,30 @@ class Decider:
             decide_attempt(self.engine, row, decision_rows(made.decisions))
         return Outcome(shown.judged, Judgements(made.decisions.verdicts, made.decisions.reasons), known=False)
 
+    def signals(self, part: CommittedPartition, sets: Sequence[int]) -> Columns:
+        """Read what the policy's rules go by of a partition that is decided under some sets."""
+        return self._completed(part, sets, stored_signals(self.engine, part, self.plan.policy))
+
+    def table(self, part: CommittedPartition, sets: Sequence[int], copies: NamedCopies | None = None) -> PairTable:
+        """Read all that the policy goes by of such a partition, in which `copies` are known, or are to be found."""
+        table = stored_table(self.engine, self.plan.storage, part, self.plan.policy, copies)
+        return replace(table, columns=self._completed(part, sets, table.columns))
+
+    def _completed(self, part: CommittedPartition, sets: Sequence[int], columns: Columns) -> Columns:
+        """Put relative signals beside what is stored with the pairs: from a set on the same basis, else computed."""
+        found: dict[str, Floats] = {}
+        for name, identity in relative_identities(self.plan.policy, self.plan.basis).items():
+            same = (each for each in sets if self.plan.relatives.get(each, {}).get(name) == identity)
+            if (known := next(same, None)) is not None:
+                found[name] = stored_relative(self.engine, part, known, name)
+        if found.keys() < self.plan.policy.relative:
+            embedded = stored_embeddings(self.engine, self.plan.storage, part)
+            eligible = calibratable(columns, embedded)
+            found = relative_signals(self.plan.policy, self._references, embedded, eligible) | found
+        return complete(columns, found)
+
     def _made(self, task: Task, shown: Decided) -> PartitionDecision:
-        table = stored_table(self.engine, self.plan.storage, task.part, self.plan.policy, task.copies)
+        table = self.table(task.part, task.sets, task.copies)
         require_measured(self.plan.policy, table, task.part.key)
         calibrated = self._calibrated(task.part, table.columns, task.sets, shown)
         generator = np.random.default_rng(BOOTSTRAP_SEED)
@@ -108,10 +151,8 @@ class Decider:
     @cached_property
     def _pools(self) -> Pools:
         """Give the values from beyond the partition that the policy's selection cuts by, if it does."""
-        requests, fingerprint = self.plan.policy.pools, self.plan.calibration
-        if fingerprint is None or not requests:
-            return self.plan.pools
-        return {**self.plan.pools, **calibration_pools(requests, self._loaded(fingerprint))}
+        frozen = any(request.pool is Pool.CALIBRATION for request in self.plan.policy.pools)
+        return {**self.plan.pools, **(frozen_pools(self.plan.policy, self._references) if frozen else {})}
 
     def _calibrated(
         self, part: CommittedPartition, columns: Columns, sets: Sequence[int], shown: Decided
@@ -125,19 +166,17 @@ class Decider:
             return shown.calibrated
         if same:
             return stored_decided(self.engine, part, same[0]).calibrated
-        calibration = self._loaded(self.plan.calibration)
-        return calibrated_anew(self.engine, self.plan.storage, part, columns, calibration)
-
-    def _loaded(self, fingerprint: str) -> Calibration:
-        """Load the calibration when it is asked for first."""
-        if fingerprint not in self._calibrations:
-            loaded = load_calibration(self.plan.storage, fingerprint, self.plan.score_fingerprint)
-            self._calibrations[fingerprint] = loaded
-        return self._calibrations[fingerprint]
+        return calibrated_anew(self.engine, self.plan.storage, part, columns, self._references.calibration)
 
     @cached_property
-    def _calibrations(self) -> dict[str, Calibration]:
-        return {}
+    def _references(self) -> References:
+        """Load what pairs are compared with when it is asked for first."""
+        plan = self.plan
+        known, target = plan.calibration, plan.target
+        return References(
+            None if known is None else load_calibration(plan.storage, known, plan.score_fingerprint),
+            None if target is None else load_target(plan.storage, target),
+        )
 
 
 def decide_in_processes(decider: Decider, tasks: Sequence[Task], processes: int | None = None) -> Iterator[Outcome]:

@@ -3,7 +3,8 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -29,13 +30,14 @@ from pairsift.adapters.store.registry import (
     register_policy,
 )
 from pairsift.adapters.store.settlings import last_settling, show_settled
-from pairsift.adapters.stored import stored_table
+from pairsift.adapters.targets import find_target
 from pairsift.core.calibration import calibration_of, decision_basis
 from pairsift.core.conditions import nearest
 from pairsift.core.deciding import NO_POOLS, run_pools
 from pairsift.core.differences import Difference, Kind, find_differences, join_differences
 from pairsift.core.judging import copies_digest
 from pairsift.core.policy import Policy
+from pairsift.core.relative import relative_identities
 from pairsift.core.selection import Pools, join_pools, pools_digest
 from pairsift.core.tally import Tally
 from pairsift.errors import Busy, ConfigError
@@ -114,21 +116,15 @@ def _work(engine: Engine, storage: Path, again: Again, dataset_id: int) -> "_Wor
     scored = again.scored or newest_scores(committed)
     todo = [part for part in chosen if part.score_fingerprint == scored]
     _require_scores(again.policy, chosen, todo)
-    calibration = _calibration(engine, again, dataset_id, scored)
+    deciding = sets_deciding(engine, [part.attempt_id for part in committed])
+    alone = Decider(engine, _plan_alone(engine, storage, again, Scored(dataset_id, scored)))
     settlement = Settlement()
     if again.policy.duplicates.over_dataset:
-        asked = ToSettle(dataset_id, again.policy, calibration, committed, todo, again.anew)
+        signals = {part.attempt_id: partial(alone.signals, part, deciding[part.attempt_id]) for part in committed}
+        asked = ToSettle(dataset_id, again.policy, alone.plan.basis, committed, todo, signals, again.anew)
         settlement = settle(engine, storage, asked)
     parts = sorted([*todo, *settlement.besides], key=lambda part: part.key)
-    plan = DecidingPlan(
-        storage=storage,
-        policy=again.policy,
-        score_fingerprint=scored,
-        calibration=calibration,
-        calibrations={each.id: calibration_of(each.calibration) for each in decision_sets(engine, dataset_id)},
-        pools=_run_pools(engine, storage, again.policy, parts, settlement),
-        writes=not again.dry_run,
-    )
+    plan = replace(alone.plan, pools=_run_pools(alone, parts, deciding, settlement))
     targets = _targets(engine, dataset_id, plan, parts, settlement)
     left = [part.key for part in chosen if part.score_fingerprint != scored]
     return _Work(again, dataset_id, after, Decider(engine, plan), parts, settlement, targets, left)
@@ -221,13 +217,44 @@ class _Work:
                 return
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A data set, and the way in which the partitions are scored that are decided."""
+
+    dataset_id: int
+    fingerprint: str
+
+
+def _plan_alone(engine: Engine, storage: Path, again: Again, scored: Scored) -> DecidingPlan:
+    """Find what is decided by, as if each partition were decided alone."""
+    known = decision_sets(engine, scored.dataset_id)
+    return DecidingPlan(
+        storage=storage,
+        policy=again.policy,
+        score_fingerprint=scored.fingerprint,
+        calibration=_calibration(engine, again, scored.dataset_id, scored.fingerprint),
+        target=find_target(engine, again.policy, scored.fingerprint),
+        calibrations={each.id: calibration_of(each.calibration) for each in known},
+        relatives={
+            each.id: relative_identities(Policy.model_validate_json(each.policy_text), each.calibration)
+            for each in known
+        },
+        pools=NO_POOLS,
+        writes=not again.dry_run,
+    )
+
+
 def _run_pools(
-    engine: Engine, storage: Path, policy: Policy, parts: Sequence[CommittedPartition], settlement: Settlement
+    decider: Decider,
+    parts: Sequence[CommittedPartition],
+    deciding: Mapping[int, Sequence[int]],
+    settlement: Settlement,
 ) -> Pools:
     """Gather the pools of all partitions that are decided together, one of them in memory at a time."""
+    policy = decider.plan.policy
     if not policy.shares_pools:
         return NO_POOLS
-    tables = (stored_table(engine, storage, part, policy, settlement.found.get(part.attempt_id)) for part in parts)
+    tables = (decider.table(part, deciding[part.attempt_id], settlement.found.get(part.attempt_id)) for part in parts)
     return join_pools(run_pools(table, policy) for table in tables)
 
 
@@ -253,7 +280,7 @@ def _targets(
     """
     found, pools = settlement.found, pools_digest(plan.pools)
     digest = copies_digest({part.key: found[part.attempt_id] for part in parts if part.attempt_id in found})
-    alone, shared = decision_basis(plan.calibration), decision_basis(plan.calibration, pools, digest)
+    alone, shared = plan.basis, decision_basis(plan.calibration, plan.target, pools, digest)
     going_by = {
         part.attempt_id: shared if pools or part.attempt_id in found else alone
         for part in parts

@@ -151,8 +151,8 @@ def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
     for row in rows:
         reason = None if row["reason"] is None else Reason(row["reason"])
         calibrated = (row["alignment_z"], row["alignment_p"], row["alignment_q"])
-        copied = (row["duplicate_group"], row["duplicate_of"])
-        yield Decision(Verdict(row["verdict"]), reason, *calibrated, row["rank"], row["multiplicity"], *copied)
+        rest = (row["duplicate_group"], row["duplicate_of"], row["neg_clip_loss"], row["norm_sim"])
+        yield Decision(Verdict(row["verdict"]), reason, *calibrated, row["rank"], row["multiplicity"], *rest)
 
 
 def stored_pair(row: Mapping[str, Any]) -> IngestedPair:

@@ -80,10 +80,11 @@ def draw_sample(source: str, config: RunConfig, wanted: Wanted) -> Sample:
 
 def _first_pairs(source: str, config: RunConfig, wanted: Wanted) -> Iterator[ReadPair]:
     """Read the first pairs of some partitions, which the seed chooses by their keys."""
-    specs = open_source(source).partitions({}, config.ingest)
+    ingest = config.ingest.model_copy(update={"source_columns": tuple(sorted(wanted.source_columns))})
+    specs = open_source(source, config=ingest).partitions({}, ingest)
     chosen = sorted(specs, key=lambda spec: fingerprint([wanted.seed, spec.key]))[:PARTITIONS]
     each = math.ceil(READ_PER_PAIR * wanted.count / max(1, len(chosen)))
-    return itertools.chain.from_iterable(itertools.islice(pairs_of(spec), each) for spec in chosen)
+    return itertools.chain.from_iterable(itertools.islice(pairs_of(spec, ingest), each) for spec in chosen)
 
 
 def _rank(pair: ReadPair, config: PreprocessConfig, wanted: Wanted) -> Iterator[tuple[str, Original]]:

@@ -6,27 +6,29 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from pairsift.adapters.copies import DatasetCopies, Known, Member, find_dataset_copies
+from pairsift.adapters.copies import DatasetCopies, Known, Member, ReadSignals, find_dataset_copies
 from pairsift.adapters.store.decisions import CommittedPartition
 from pairsift.adapters.store.settlings import SettledAttempt, settled_attempts
 from pairsift.adapters.stored import stored_copies
-from pairsift.core.calibration import UNCALIBRATED, calibration_of
+from pairsift.core.calibration import references_of
 from pairsift.core.judging import NamedCopies
 from pairsift.core.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class ToSettle:
-    """What is to be settled: the `chosen` of a data set's committed `parts`, by a policy and a calibration.
+    """What is to be settled: the `chosen` of a data set's committed `parts`, by a policy on a basis of references.
 
-    What earlier settlings let stand stays, unless they are decided `anew`.
+    `signals` read what the policy's rules go by, by attempt. What earlier settlings let stand stays, unless they are
+    decided `anew`.
     """
 
     dataset_id: int
     policy: Policy
-    calibration: str | None
+    basis: str
     parts: Sequence[CommittedPartition]
     chosen: Sequence[CommittedPartition]
+    signals: Mapping[int, ReadSignals]
     anew: bool
 
 
@@ -55,7 +57,7 @@ def settle(engine: Engine, storage: Path, asked: ToSettle) -> Settlement:
     }
     shared = DatasetCopies({}, {})
     if len(known) < len(asked.chosen):
-        shared = find_dataset_copies(engine, storage, asked.policy, _members(asked, settled, known))
+        shared = find_dataset_copies(engine, storage, asked.policy, _members(asked, settled, known), asked.signals)
     changes = {part.attempt_id: part for part in asked.parts if part.attempt_id in shared.changed}
     changes = {id_: part for id_, part in changes.items() if settled[part.id].policy_sha256 == asked.policy.sha256}
     found |= shared.found | {id_: shared.changed[id_] for id_ in changes}
@@ -81,8 +83,8 @@ def _is_settled(part: CommittedPartition, settled: Mapping[int, SettledAttempt])
 
 def _holds(each: SettledAttempt, asked: ToSettle) -> bool:
     """Say whether decisions are what would be decided again; those by a common pool may be others now."""
-    same = (each.policy_sha256, calibration_of(each.basis))
-    return same == (asked.policy.sha256, asked.calibration or UNCALIBRATED) and not asked.policy.shares_pools
+    same = (each.policy_sha256, references_of(each.basis))
+    return same == (asked.policy.sha256, asked.basis) and not asked.policy.shares_pools
 
 
 def _members(

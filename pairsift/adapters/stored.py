@@ -30,7 +30,7 @@ from pairsift.core.judging import NamedCopies, PairTable
 from pairsift.core.near_copies import Hashes, parse_hashes
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
-from pairsift.core.signals import BY_NAME, SOURCE_PREFIX, source_column
+from pairsift.core.signals import BY_NAME, RELATIVE, SOURCE_PREFIX, source_column
 from pairsift.errors import ChunkDamagedError, ConservationError
 
 COPY_CODES = [reason_code(reason) for reason in COPY_REASONS]
@@ -66,8 +66,11 @@ def stored_table(
 
 
 def stored_signals(engine: Engine, part: CommittedPartition, policy: Policy) -> Columns:
-    """Read the signals and columns of the source that a policy goes by, and why values are absent."""
-    signals = sorted(name for name in policy.signals if source_column(name) is None)
+    """Read the signals and columns of the source that a policy goes by, and why values are absent.
+
+    Relative signals are not among them: they belong to decisions.
+    """
+    signals = sorted(name for name in policy.signals - RELATIVE if source_column(name) is None)
     words = [name for name in signals if BY_NAME[name].type == "str"]
     numbers = [name for name in signals if name not in words]
     values: dict[str, Column] = {**stored_numbers(engine, part, numbers), **_words(engine, part, words)}
@@ -124,8 +127,15 @@ def stored_decided(engine: Engine, part: CommittedPartition, decision_set_id: in
     return Decided(judged, Calibrated(np.array(z, dtype=np.float64), np.array(p, dtype=np.float64)))
 
 
+def stored_relative(engine: Engine, part: CommittedPartition, decision_set_id: int, name: str) -> Floats:
+    """Read a relative signal of an attempt's pairs, as a decision set that goes by it holds it."""
+    column = name.partition(".")[2]
+    (values,) = _by_column(decision_columns(engine, part.attempt_id, decision_set_id, [column]), part, 1)
+    return np.array(values, dtype=np.float64)
+
+
 def calibrated_anew(
-    engine: Engine, storage: Path, part: CommittedPartition, columns: Columns, calibration: Calibration
+    engine: Engine, storage: Path, part: CommittedPartition, columns: Columns, calibration: Calibration | None
 ) -> Calibrated:
     """Compute z and p of an attempt's pairs from the embeddings in its chunk files, as a run would."""
     embedded = stored_embeddings(engine, storage, part)
@@ -166,7 +176,7 @@ def stored_numbers(engine: Engine, part: CommittedPartition, signals: Sequence[s
     rows = score_columns(engine, part.attempt_id, [BY_NAME[name].column for name in signals]) if signals else []
     if signals:
         _require_all(rows, part)
-    table = np.array(rows, dtype=np.float64).reshape(-1, len(signals))  # at once, and None becomes NaN
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(signals))  # at once, and None becomes NaN
     return {name: np.ascontiguousarray(table[:, n]) for n, name in enumerate(signals)}
 
 

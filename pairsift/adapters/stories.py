@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import Engine
 
 from pairsift.adapters.store.queries import find_pairs
-from pairsift.core.judging import explain_rule
+from pairsift.core.explaining import explain_rule
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
 from pairsift.core.selection import describe_select
-from pairsift.core.signals import SIGNALS, SOURCE_PREFIX
+from pairsift.core.signals import RELATIVE_SIGNALS, SIGNALS, SOURCE_PREFIX
 
 ORIGIN = (
     "dataset", "partition", "key", "uid", "source_uid", "source_uri", "byte_offset", "byte_size", "image_sha256",
@@ -18,7 +18,7 @@ ORIGIN = (
 )  # fmt: skip
 DECISION = (
     "verdict", "reason", "policy", "policy_version", "pair_alignment_z", "pair_alignment_p", "pair_alignment_q",
-    "rank", "duplicate_group", "duplicate_of", "export_uri", "export_row",
+    "pair_neg_clip_loss", "pair_norm_sim", "rank", "duplicate_group", "duplicate_of", "export_uri", "export_row",
 )  # fmt: skip
 ATTEMPT = (
     "number", "started_at", "ended_at", "host", "run_id", "flow_run_id", "device", "dtype", "score_fingerprint",
@@ -39,6 +39,7 @@ def tell(engine: Engine, key_or_uid: str) -> list[dict[str, Any]]:
 def _story(row: Mapping[str, Any]) -> dict[str, Any]:
     reasons = {name: Reason(reason) for name, reason in row["unmeasurable"].items()}
     values = {signal.name: row[signal.column] for signal in SIGNALS}
+    relative = {signal.name: row[signal.column] for signal in RELATIVE_SIGNALS}
     of_source = {f"{SOURCE_PREFIX}{name}": value for name, value in (row["source_columns"] or {}).items()}
     policy = Policy.model_validate_json(row["policy_text"])
     attempt = row["attempt_record"]
@@ -47,7 +48,7 @@ def _story(row: Mapping[str, Any]) -> dict[str, Any]:
         "signals": {name: value for name, value in values.items() if value is not None},
         "unmeasurable": reasons,
         "decision": {name: row[name] for name in DECISION}
-        | {"rule": explain_rule(policy, values | of_source, reasons) or _after_rules(row, policy)},
+        | {"rule": explain_rule(policy, values | relative | of_source, reasons) or _after_rules(row, policy)},
         "provenance": {"measured": _measured(row)}
         | {name: attempt[name] for name in ATTEMPT}
         | {f"model {model['name']}": model["fingerprint"] for model in row["models"]}

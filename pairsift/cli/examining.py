@@ -1,4 +1,4 @@
-"""The commands that measure a model on the user's own pairs: its int8 towers, and what its signals find."""
+"""The commands that run a model on the user's own data: int8 towers, what signals find, target sets."""
 
 import os
 from dataclasses import asdict
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from pairsift.cli.app import EXIT_FAILED, Json, app
-from pairsift.config import RunConfig, load_config
+from pairsift.config import RunConfig, explain_validation, load_config
+from pairsift.errors import ConfigError
 
 
 @app.command(epilog="**Example**\n\n`pairsift quantise 'shards/*.tar' --encoder open_clip:ViT-B-32:laion2b_s34b_b79k`")
@@ -32,6 +34,36 @@ def quantise(
     show(asdict(outcome), as_json, render_quantise)
     if not outcome.switched_on:
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(
+    epilog="**Examples**\n\n"
+    "`pairsift target my-downstream-pictures --name downstream --encoder open_clip:ViT-B-32:openai`\n\n"
+    "`pairsift target imagenet-train.npy --name downstream --encoder open_clip:ViT-B-32:openai`"
+)
+def target(
+    source: Annotated[
+        str, typer.Argument(help="Pictures, as a folder or shards, or their embeddings: a .npy or .parquet file.")
+    ],
+    name: Annotated[str, typer.Option(help="What policies call it: the name of their key target.")],
+    encoder: Annotated[str | None, typer.Option(help="The encoder of the runs that it is for.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: encoder and preprocessing are taken.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a target set: pictures that data should be like, with which policies compare by `pair.norm_sim`."""
+    from pairsift.console import counting, render_target, show
+    from pairsift.core.policy import Target
+    from pairsift.targeting import make_target  # loads torch
+
+    try:
+        named = Target(name=name).name
+    except ValidationError as error:
+        raise ConfigError(explain_validation("the command", error)) from error
+    chosen = load_config(config) if config else RunConfig()
+    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    with counting("pictures encoded", None, shown=not as_json) as advance:
+        made = make_target(source, named, chosen.model_copy(update={"score": score}), advance)
+    show(asdict(made), as_json, render_target)
 
 
 @app.command(epilog="**Example**\n\n`pairsift evaluate examples/sample/shards --policy default --swapped 0.3`")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pairsift.adapters.memory import keep_freed_memory
 from pairsift.cli.app import EXIT_FAILED, Json, app
-from pairsift.config import RunConfig, RunRequest, explain_validation, load_config
+from pairsift.config import SOURCE_FORMATS, RunConfig, RunRequest, explain_validation, load_config
 from pairsift.errors import ConfigError, DatabaseGoneError
 
 EXIT_SIGNAL = 128
@@ -34,12 +34,17 @@ PREFECT_DEFAULTS = {
     epilog="**Examples**\n\n"
     "`pairsift run examples/sample/shards --dataset sample`\n\n"
     "`pairsift run 'shards/{00000..00099}.tar' --policy my-policy.yaml --out exports`\n\n"
+    "`pairsift run pairs.parquet --dataset mine`\n\n"
     "`pairsift run examples/sample/shards --dataset sample --rerun-failed`\n\n"
     "`pairsift run 'products/{date:%Y/%m/%d}/*.tar' --day 2026-11-23 --catch-up-days 7`"
 )
 def run(
     source: Annotated[
-        str, typer.Argument(help="Shards or a folder: path, glob, brace range or fsspec URL; {date} in it is the day.")
+        str,
+        typer.Argument(
+            help="Shards, tables or a folder: path, glob, brace range or fsspec URL, or @FILE that lists some; {date} "
+            "in it is the day."
+        ),
     ],
     dataset: Annotated[str | None, typer.Option(help="Name of the data set; by default from SOURCE.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file: how to measure, decide and export.")] = None,
@@ -47,7 +52,9 @@ def run(
     encoder: Annotated[str | None, typer.Option(help="Encoder that compares images and captions.")] = None,
     out: Annotated[str | None, typer.Option(help="Where exports go; by default exports/ in the storage.")] = None,
     partition: Annotated[list[str] | None, typer.Option(help="Only this partition; may be repeated.")] = None,
-    source_format: Annotated[str, typer.Option("--format", help="auto, webdataset or folder.")] = "auto",
+    source_format: Annotated[
+        str, typer.Option("--format", help=f"{', '.join(SOURCE_FORMATS[:-1])} or {SOURCE_FORMATS[-1]}.")
+    ] = "auto",
     day: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="What {date} in SOURCE stands for; by default today.")
     ] = None,

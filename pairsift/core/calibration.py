@@ -7,16 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pairsift.core.arrays import Flags, Floats, Integers
-from pairsift.core.double_normalisation import (
-    Embedded,
-    Reference,
-    calibrated_z,
-    null_z,
-    number_alike,
-    prepare_reference,
-)
+from pairsift.core.double_normalisation import Reference, calibrated_z, null_z, prepare_reference
+from pairsift.core.embedded import Embedded, number_alike
 from pairsift.core.false_discovery import p_values
 from pairsift.core.fingerprint import fingerprint
+from pairsift.core.neg_clip_loss import neg_clip_loss
 
 REFERENCE_PAIRS = 1000
 """Size of the reference set: a pooled null of a million; time and memory grow with its square."""
@@ -101,17 +96,28 @@ def calibration_fingerprint(score_fingerprint: str, uids: Sequence[str]) -> str:
     return fingerprint({"rule": CALIBRATION_RULE, "score": score_fingerprint, "uids": list(uids)})
 
 
-def decision_basis(calibration: str | None, pools: str = "", copies: str = "") -> str:
-    """Name what decisions rest on beside scores and policy: the calibration, and what other partitions say.
+def decision_basis(calibration: str | None, target: str | None = None, pools: str = "", copies: str = "") -> str:
+    """Name what decisions rest on beside scores and policy: calibration, target set, and what other partitions say.
 
     The latter by digests: of a run's pools, and of the copies that were found in the data set.
     """
-    return "+".join([calibration or UNCALIBRATED, pools, copies]).rstrip("+")
+    references = f"{calibration or UNCALIBRATED}{'@' * bool(target)}{target or ''}"
+    return f"{references}+{pools}+{copies}".rstrip("+")
+
+
+def references_of(basis: str) -> str:
+    """Give the part of a basis that is not other partitions': calibration and target set."""
+    return basis.partition("+")[0]
 
 
 def calibration_of(basis: str) -> str:
     """Give the calibration's part of a basis."""
-    return basis.partition("+")[0]
+    return basis.partition("+")[0].partition("@")[0]
+
+
+def target_of(basis: str) -> str | None:
+    """Give the target set's part of a basis; None without one."""
+    return basis.partition("+")[0].partition("@")[2] or None
 
 
 def pilot_order(keys: Iterable[str]) -> list[str]:
@@ -179,6 +185,15 @@ def calibrate(calibration: Calibration | None, pairs: EmbeddedPairs, measurable:
     rows = in_uid_order(pairs.uids, np.flatnonzero(measurable))
     z[rows] = calibrated_z(_embedded(pairs, calibration), rows, calibration.reference)
     return Calibrated(z, p_values(z, calibration.nulls))
+
+
+def contrast(calibration: Calibration | None, pairs: EmbeddedPairs, measurable: Flags, temperature: float) -> Floats:
+    """Give every measurable pair its negCLIPLoss against the reference set: (n,) float64, NaN as `calibrate`."""
+    scores = np.full(len(pairs.uids), np.nan)
+    if calibration is not None:
+        rows = in_uid_order(pairs.uids, np.flatnonzero(measurable))  # as there
+        scores[rows] = neg_clip_loss(_embedded(pairs, calibration), rows, calibration.reference, temperature)
+    return scores
 
 
 def in_uid_order(uids: Sequence[str], ordinals: Integers) -> Integers:

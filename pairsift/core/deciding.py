@@ -16,6 +16,7 @@ from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, Verdict
 from pairsift.core.selection import Pools, pool_values, select_pairs
 from pairsift.core.selects import ALIGNMENT, Pool
+from pairsift.core.signals import NEG_CLIP_LOSS, NORM_SIM
 
 NO_POOLS: Pools = {}
 
@@ -30,7 +31,7 @@ class Decision:
     z and p are there where the pair could be calibrated, q where `fdr` tested it, `rank` (1 is best, ties share
     the better one) where the selection ranked it. `multiplicity` is how often an export repeats a kept pair.
     `duplicate_group` is the uid that names its group of copies, of a pair that has any; `duplicate_of`, of one dropped
-    as a copy, the pair kept in its place, as PARTITION/KEY.
+    as a copy, the pair kept in its place, as PARTITION/KEY. The relative signals are there if the policy goes by them.
     """
 
     verdict: Verdict
@@ -42,13 +43,15 @@ class Decision:
     multiplicity: int = 1
     duplicate_group: str | None = None
     duplicate_of: str | None = None
+    neg_clip_loss: float | None = None
+    norm_sim: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decisions:
     """One decision for each of n pairs, in the table's order, as arrays of length n; iterating gives `Decision` rows.
 
-    Verdicts and reasons are codes of core/judgements.py; z, p and q are NaN and rank is 0 where a pair has none.
+    Verdicts and reasons are codes of core/judgements.py; numbers are NaN and rank is 0 where a pair has none.
     Groups and keepers of copies are words as in `Decision`, None where there is none.
     """
 
@@ -61,6 +64,8 @@ class Decisions:
     multiplicity: Integers
     duplicate_group: Words
     duplicate_of: Words
+    neg_clip_loss: Floats
+    norm_sim: Floats
 
     def __len__(self) -> int:
         return len(self.verdicts)
@@ -81,6 +86,7 @@ class Decisions:
                 block.multiplicity.tolist(),
                 block.duplicate_group.tolist(),
                 block.duplicate_of.tolist(),
+                *(_or_none(values, np.isnan(values)) for values in (block.neg_clip_loss, block.norm_sim)),
             )
 
     def take(self, pairs: slice | Integers) -> "Decisions":
@@ -133,7 +139,10 @@ def _select(alone: JudgedAlone, table: PairTable, policy: Policy, calibrated: Ca
     once = np.ones(count, dtype=np.int64)
     groups, keepers = (np.full(count, None, dtype=np.object_) for _ in range(2))
     groups[copies.places], keepers[copies.places] = copies.groups, copies.keepers
-    return Decisions(judged.verdicts, judged.reasons, calibrated.z, calibrated.p, q, rank, once, groups, keepers)
+    relative = (table.columns.signals.get(name, np.full(count, np.nan)) for name in (NEG_CLIP_LOSS, NORM_SIM))
+    return Decisions(
+        judged.verdicts, judged.reasons, calibrated.z, calibrated.p, q, rank, once, groups, keepers, *relative
+    )
 
 
 def to_decisions(rows: Sequence[Decision]) -> Decisions:
@@ -148,6 +157,8 @@ def to_decisions(rows: Sequence[Decision]) -> Decisions:
         multiplicity=np.array([row.multiplicity for row in rows], dtype=np.int64),
         duplicate_group=np.array([row.duplicate_group for row in rows], dtype=np.object_),
         duplicate_of=np.array([row.duplicate_of for row in rows], dtype=np.object_),
+        neg_clip_loss=np.array([row.neg_clip_loss for row in rows], dtype=np.float64),
+        norm_sim=np.array([row.norm_sim for row in rows], dtype=np.float64),
     )
 
 

@@ -9,50 +9,21 @@ related to x or to y (the pair itself, the same caption, the same picture) is le
 score never meets itself there. One simplification makes the nulls closed sums: in the u of a reference image r with
 caption y, r's moments leave out what is related to r or y, but keep x's caption (for a tested pair that is y's own).
 
-Cosines are rounded to 2⁻²⁰ (1e-6, far below what an encoder's dtype resolves): then sums and sums of squares of up
-to 8,192 of them are exact in float64, whatever their order, and so is u up to its own rounding; z is rounded to
-2⁻³⁰. A result therefore does not depend on the order of the pairs, and on the number of BLAS threads or the
+Cosines are rounded (core/embedded.py), so that their sums are exact, and so is u up to its own rounding; z is rounded
+to 2⁻³⁰. A result therefore does not depend on the order of the pairs, and on the number of BLAS threads or the
 processor only where a value falls within 1e-15 of a rounding boundary.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pairsift.core.arrays import Flags, Floats, Integers
+from pairsift.core.embedded import FINE_STEP, Embedded, all_cosines, blocks_of, own_cosines, related_to, rounded
 
-BLOCK_PAIRS = 512
-_COSINE_STEP = 2.0**-20
-_Z_STEP = 2.0**-30
 _MIN_VARIANCE = 1e-12
 """Below the square of a cosine's step a deviation is rounding, not spread."""
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """Pairs as calibration sees them; equal ids mean the same caption or the same picture.
-
-    `image` and `text` are (n, d) unit rows; `captions` and `pictures` (n,) int64.
-    """
-
-    image: npt.NDArray[np.floating]
-    text: npt.NDArray[np.floating]
-    captions: Integers
-    pictures: Integers
-
-    def __len__(self) -> int:
-        return len(self.captions)
-
-    def take(self, rows: Integers) -> "Embedded":
-        """Copy some pairs, embeddings as float64."""
-        return Embedded(
-            self.image[rows].astype(np.float64),
-            self.text[rows].astype(np.float64),
-            self.captions[rows],
-            self.pictures[rows],
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +41,10 @@ class Reference:
     squares: Floats
 
 
-def number_alike(values: Sequence[str | None]) -> Integers:
-    """Number equal values alike; an absent one is like no other."""
-    numbers: dict[str | int, int] = {}
-    keys = (position if value is None else value for position, value in enumerate(values))
-    return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-
-
 def prepare_reference(pairs: Embedded) -> Reference:
     """Compute the moments of a reference set's images."""
-    related = _related(pairs, pairs)
-    scores = np.where(related, 0.0, _cosines(pairs.image, pairs.text))
+    related = related_to(pairs, pairs)
+    scores = np.where(related, 0.0, all_cosines(pairs.image, pairs.text))
     return Reference(
         pairs=pairs,
         related=related.astype(np.float64),
@@ -97,31 +61,26 @@ def calibrated_z(pairs: Embedded, rows: Integers, reference: Reference) -> Float
     Returns (len(rows),) float64, NaN where moments are of fewer than two values or have no spread. The rows may be
     the reference's own pairs: those are related to themselves and leave the moments.
     """
-    blocks = [_block_z(block, reference) for block in _blocks(pairs, rows)]
+    blocks = [_block_z(block, reference) for block in blocks_of(pairs, rows)]
     return np.concatenate(blocks) if blocks else np.zeros(0)
 
 
 def null_z(reference: Reference) -> Floats:
     """Score every reference image with every reference caption unrelated to it: (N,) float64, without NaN."""
     every_row = np.arange(len(reference.pairs))
-    nulls = [_block_nulls(block, reference) for block in _blocks(reference.pairs, every_row)]
+    nulls = [_block_nulls(block, reference) for block in blocks_of(reference.pairs, every_row)]
     return np.concatenate(nulls) if nulls else np.zeros(0)
-
-
-def _blocks(pairs: Embedded, rows: Integers) -> Iterator[Embedded]:
-    for start in range(0, len(rows), BLOCK_PAIRS):
-        yield pairs.take(rows[start : start + BLOCK_PAIRS])
 
 
 def _block_z(block: Embedded, reference: Reference) -> Floats:
     """Double-normalise the own score of each of b pairs: (b,)."""
-    unrelated = ~_related(block, reference.pairs)
-    cosines = np.where(unrelated, _cosines(block.image, reference.pairs.text), 0.0)
+    unrelated = ~related_to(block, reference.pairs)
+    cosines = np.where(unrelated, all_cosines(block.image, reference.pairs.text), 0.0)
     mean, deviation = _moments(unrelated.sum(axis=1), cosines.sum(axis=1), np.square(cosines).sum(axis=1))
-    own = _round(np.sum(block.image * block.text, axis=1), _COSINE_STEP)
+    own = own_cosines(block)
     u, usable = _caption_scores(block, unrelated, reference)
     u_mean, u_deviation = _moments(usable.sum(axis=1), u.sum(axis=1), np.square(u).sum(axis=1))
-    return _round(((own - mean) / deviation - u_mean) / u_deviation, _Z_STEP)
+    return rounded(((own - mean) / deviation - u_mean) / u_deviation, FINE_STEP)
 
 
 def _block_nulls(block: Embedded, reference: Reference) -> Floats:
@@ -129,13 +88,13 @@ def _block_nulls(block: Embedded, reference: Reference) -> Floats:
 
     The moments over images leave out those related to the image scored, by subtracting their sums.
     """
-    u, usable = _caption_scores(block, ~_related(block, reference.pairs), reference)
+    u, usable = _caption_scores(block, ~related_to(block, reference.pairs), reference)
     counts, sums, squares = (
         values.sum(axis=1, keepdims=True) - values @ reference.related
         for values in (usable.astype(np.float64), u, np.square(u))
     )
     mean, deviation = _moments(counts, sums, squares)
-    z = _round((u - mean) / deviation, _Z_STEP)
+    z = rounded((u - mean) / deviation, FINE_STEP)
     nulls: Floats = z[usable & np.isfinite(z)]
     return nulls
 
@@ -155,7 +114,7 @@ def _caption_scores(block: Embedded, unrelated: Flags, reference: Reference) -> 
     sums[touched] -= relatives @ reference.scores.T
     squares[touched] -= relatives @ np.square(reference.scores).T
     mean, deviation = _moments(counts, sums, squares)
-    u = (_cosines(block.text, reference.pairs.image) - mean) / deviation
+    u = (all_cosines(block.text, reference.pairs.image) - mean) / deviation
     usable = unrelated & np.isfinite(u)
     return np.where(usable, u, 0.0), usable
 
@@ -166,18 +125,3 @@ def _moments(counts: npt.NDArray[np.number], sums: Floats, squares: Floats) -> t
     mean = sums / enough
     variance = squares / enough - np.square(mean)
     return mean, np.sqrt(np.where(variance > _MIN_VARIANCE, variance, np.nan))
-
-
-def _related(pairs: Embedded, reference: Embedded) -> Flags:
-    """Mark (n, m) where a pair has a reference pair's caption or picture: itself, copies and retakes."""
-    same_caption = pairs.captions[:, None] == reference.captions[None]
-    same_picture = pairs.pictures[:, None] == reference.pictures[None]
-    return np.asarray(same_caption | same_picture, dtype=np.bool_)
-
-
-def _cosines(rows: npt.NDArray[np.floating], columns: npt.NDArray[np.floating]) -> Floats:
-    return _round(rows.astype(np.float64) @ columns.astype(np.float64).T, _COSINE_STEP)
-
-
-def _round(values: Floats, step: float) -> Floats:
-    return np.asarray(np.round(values / step) * step, dtype=np.float64)

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pairsift.core.conditions import PolicyModel, SignalName
-from pairsift.core.signals import BY_NAME
+from pairsift.core.signals import BY_NAME, RELATIVE
 from pairsift.core.sketches import IDENTITIES
 
 Points = Annotated[float, Field(gt=0, le=100)]
@@ -39,7 +39,7 @@ class DriftLimits(PolicyModel):
             raise PydanticCustomError("no_limit", "give at least one of {known}", {"known": ", ".join(LIMITS)})
         if self.signals and self.psi is None and self.ks is None:
             raise PydanticCustomError("signals_alone", "signals are watched by psi or ks: give one of them", {})
-        unwatched = [name for name in self.signals if name not in BY_NAME or name in IDENTITIES]
+        unwatched = [name for name in self.signals if name not in BY_NAME or name in IDENTITIES | RELATIVE]
         if unwatched:
             raise PydanticCustomError(
                 "unwatched",

@@ -6,7 +6,7 @@ as they were: all of them are then decided together.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from pairsift.core.judging import PairTable, judge_alone
 from pairsift.core.planting import Fault
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
-from pairsift.core.selection import calibration_pools
+from pairsift.core.relative import References, complete, frozen_pools, relative_signals
 from pairsift.core.selects import Fdr
 
 TURNS = 10
@@ -104,11 +104,14 @@ def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
     embedded = pairs.embedded
     table = PairTable(embedded.uids, pairs.columns, pictures=embedded.pictures, embeddings=embedded.image)
     eligible = calibratable(pairs.columns, pairs.embedded)
-    survivors = judge_alone(table, policy).kept
+    survivors = judge_alone(table, policy.before_calibration).kept
     calibration = None
     if policy.needs_calibration:
         calibration = draw_calibration(pairs.embedded, survivors[eligible[survivors]], score_fingerprint="exam")
-    pools = {**run_pools(table, policy), **calibration_pools(policy.pools, calibration)}
+    references = References(calibration)
+    relative = relative_signals(policy, references, embedded, eligible)
+    table = replace(table, columns=complete(table.columns, relative))
+    pools = {**run_pools(table, policy), **frozen_pools(policy, references)}
     decided = decide(table, policy, calibrate(calibration, pairs.embedded, eligible), pools)
     return [REASONS[code] for code in decided.reasons.tolist()]
 

@@ -25,13 +25,16 @@ def identify(
 
     Of a caption longer than `max_caption_bytes` the uid is that of the whole, but only so much is kept as shows it.
     """
-    digest = hashlib.sha256(NO_BYTES_MARKER if found.image is None else found.image)
+    image_sha256 = found.image_sha256
+    if found.image is not None:
+        image_sha256 = hashlib.sha256(found.image).hexdigest()
+    digest = hashlib.sha256(NO_BYTES_MARKER).digest() if image_sha256 is None else bytes.fromhex(image_sha256)
     return IngestedPair(
         ordinal=ordinal,
-        uid=pair_uid(digest.digest(), found.caption),
+        uid=pair_uid(digest, found.caption),
         key=found.pair.key,
         image=found.pair.image,
-        image_sha256=None if found.image is None else digest.hexdigest(),
+        image_sha256=image_sha256,
         raw_caption=None if found.caption is None else found.caption[: max_caption_bytes + KEPT_BEYOND],
         source_uid=found.pair.source_uid,
         source_columns={
@@ -78,9 +81,14 @@ def check_damage(key: str, pairs: int, damage: Sequence[Damage], config: IngestC
     lost = sum(part.lost_pairs for part in damage)
     if lost <= config.lost_pairs or lost <= config.lost_share * (pairs + lost):
         return
-    shown = "; ".join(f"{part.message} (byte {part.offset})" for part in damage[:SHOWN_DAMAGE])
+    shown = "; ".join(tell_damage(damage[:SHOWN_DAMAGE]))
     raise ContainerDamagedError(
         f"partition {key}: damage cost {lost} of {pairs + lost} pairs, more than ingest.lost_pairs "
         f"({config.lost_pairs}) and ingest.lost_share ({config.lost_share:.0%}) allow: {shown}. "
         "Fetch the file again, or allow more in the config"
     )
+
+
+def tell_damage(damage: Sequence[Damage]) -> tuple[str, ...]:
+    """Tell each damage in a line: what, where, and how many pairs it cost at least."""
+    return tuple(f"{part.message} (byte {part.offset}; pairs lost: {part.lost_pairs})" for part in damage)

@@ -7,15 +7,15 @@ from typing import TypeVar
 import numpy as np
 
 from pairsift.core.arrays import Flags, Integers
-from pairsift.core.columns import Columns, Words, to_columns
+from pairsift.core.columns import Columns, Words
 from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Duplicates
 from pairsift.core.duplicates import Bytes, Compared, find_copies, no_copies, to_bytes
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE, REASONS, Codes, Judgements, overrule, reason_code
 from pairsift.core.near_copies import parse_hashes
 from pairsift.core.policy import Policy
-from pairsift.core.records import Reason, SignalValue, Verdict
-from pairsift.core.rules import explain_first_failure, first_failures
+from pairsift.core.records import Reason
+from pairsift.core.rules import first_failures
 from pairsift.core.semantic_copies import Embeddings
 from pairsift.errors import ConfigError
 
@@ -106,25 +106,12 @@ def _fingerprint(copies: NamedCopies) -> str:
 
 def judge_by_rules(columns: Columns, policy: Policy) -> Judgements:
     """Judge unreadable pairs and failed rules; KEEP: it passed them, and may be a copy."""
-    judged = _judge_unreadable(columns)
+    judged = judge_unreadable(columns)
     readable = judged.kept
     return overrule(judged, readable, first_failures(policy.rules, columns, readable).judged)
 
 
-def explain_rule(policy: Policy, values: Mapping[str, SignalValue], unmeasurable: Mapping[str, Reason]) -> str | None:
-    """Tell which rule a pair fails first, with threshold, unit and measured value; None if it passes them all.
-
-    A pair that cannot be read is told as such: no rule is tried on it. `values` are signals and `source.NAME` columns.
-    """
-    asked = {condition.signal for rule in policy.rules for condition in (rule, *rule.unless)}
-    columns = to_columns(1, {signal: [values.get(signal)] for signal in asked}, [unmeasurable])
-    unreadable = REASONS[_judge_unreadable(columns).reasons[0]]
-    if unreadable is not None:
-        return f"cannot be read → {Verdict.QUARANTINE} ({unreadable})"
-    return explain_first_failure(policy.rules, columns, 0)
-
-
-def _judge_unreadable(columns: Columns) -> Judgements:
+def judge_unreadable(columns: Columns) -> Judgements:
     """Quarantine the pairs of which a signal is unmeasurable since image or caption cannot be read."""
     place = np.full(len(REASONS), len(UNREADABLE), dtype=np.uint8)
     place[[reason_code(reason) for reason in UNREADABLE]] = np.arange(len(UNREADABLE))

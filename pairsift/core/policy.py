@@ -1,20 +1,35 @@
 """The policy model: ordered drop rules, what becomes of copies, and one selection; validated and hashed."""
 
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from pairsift.core.conditions import PolicyModel, Rule
 from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Duplicates
 from pairsift.core.drift_policy import DriftPolicy
 from pairsift.core.fingerprint import fingerprint
+from pairsift.core.neg_clip_loss import TEMPERATURE
+from pairsift.core.norm_sim import Norm
 from pairsift.core.records import Cleaner
 from pairsift.core.selects import Fdr, Percentile, Pool, PoolRequest, Select, TopFraction, members_of
-from pairsift.core.signals import source_column
+from pairsift.core.signals import NEG_CLIP_LOSS, NORM_SIM, RELATIVE, source_column
 
 DECIDES_NOTHING = {"drift"}
 """Keys that leave every verdict as it is: no part of what a policy is stored and identified by."""
+
+
+class Target(PolicyModel):
+    """A set of pictures that data should be like, and how nearness to it is measured."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="Name of a target set that `pairsift target` has made."
+    )
+    norm: Norm = Field(
+        default="inf",
+        description="inf: the cosine with the nearest of its pictures; 2: the norm of the cosines with all of them.",
+    )
 
 
 class Policy(PolicyModel):
@@ -31,7 +46,31 @@ class Policy(PolicyModel):
     rules: tuple[Rule, ...] = Field(default=(), description="Drop rules, in order; the first that a pair fails counts.")
     duplicates: Duplicates = Field(default=Duplicates(), description="Which copies are dropped, exact ones by default.")
     select: Select = Field(description="What is kept of the survivors.")
+    temperature: float | None = Field(
+        default=None, gt=0, le=1, description="Of pair.neg_clip_loss; by default that of OpenAI's models, 0.01."
+    )
+    target: Target | None = Field(default=None, description="What pair.norm_sim compares pictures with.")
     drift: DriftPolicy = Field(default=DriftPolicy(), description="From where on drift warns or fails a run.")
+
+    @model_validator(mode="after")
+    def _check_relative(self) -> Self:
+        """Ask for a target set exactly where something goes by it; the same of the temperature, which has a default."""
+        for signal, key in ((NORM_SIM, "target"), (NEG_CLIP_LOSS, "temperature")):
+            given, used = getattr(self, key) is not None, signal in self.signals
+            if given and not used:
+                raise PydanticCustomError(
+                    "unused_key",
+                    "{key} is for {signal}, which no rule and no selection goes by",
+                    {"key": key, "signal": signal},
+                )
+            if used and not given and key == "target":
+                raise PydanticCustomError(
+                    "no_target",
+                    "{signal} compares pictures with a target set: name one by the key target, such as "
+                    "target: {{name: my-target}}",
+                    {"signal": signal},
+                )
+        return self
 
     @property
     def sha256(self) -> str:
@@ -58,6 +97,22 @@ class Policy(PolicyModel):
         return frozenset((*(named.signal for named in (*members_of(self.select), *conditions)), *hashes))
 
     @property
+    def relative(self) -> frozenset[str]:
+        """The relative signals it goes by, which compare a pair with a reference set."""
+        return self.signals & RELATIVE
+
+    @property
+    def tau(self) -> float:
+        """The temperature of pair.neg_clip_loss."""
+        return TEMPERATURE if self.temperature is None else self.temperature
+
+    @property
+    def before_calibration(self) -> "Policy":
+        """What it says of pairs while there is no calibration yet: without the rules that go by relative signals."""
+        measured = (rule for rule in self.rules if RELATIVE.isdisjoint(each.signal for each in (rule, *rule.unless)))
+        return self.model_copy(update={"rules": tuple(measured)})
+
+    @property
     def source_columns(self) -> frozenset[str]:
         """The columns of the source it goes by, without `source.`."""
         return frozenset(column for name in self.signals if (column := source_column(name)) is not None)
@@ -70,9 +125,9 @@ class Policy(PolicyModel):
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether it goes by z, p or a calibration's pool, so that the data set must have a calibration."""
+        """Whether it goes by z, p, negCLIPLoss or a calibration's pool: the data set must have a calibration then."""
         of_calibration = any(request.pool is Pool.CALIBRATION for request in self.pools)
-        return isinstance(self.select, Fdr) or of_calibration
+        return isinstance(self.select, Fdr) or of_calibration or NEG_CLIP_LOSS in self.signals
 
     @property
     def shares_pools(self) -> bool:

@@ -92,7 +92,12 @@ def prepare_picture(rgb: Pixels, size_bytes: int, config: PreprocessConfig, fit:
     Enhancement changes the encoder's pixels only (after they are scaled, so that its cost does not grow with the
     picture): the signals measure the picture as it came.
     """
-    return PreparedImage(enhance(fit(rgb), config.enhance), Measurement(image_signals(rgb, size_bytes)))
+    return PreparedImage(fit_enhanced(rgb, config, fit), Measurement(image_signals(rgb, size_bytes)))
+
+
+def fit_enhanced(rgb: Pixels, config: PreprocessConfig, fit: FitPicture) -> Pixels:
+    """Bring a decoded picture to the encoder's size, then enhance it."""
+    return enhance(fit(rgb), config.enhance)
 
 
 def prepare_caption(data: bytes | None, config: PreprocessConfig, cleaner: Cleaner) -> tuple[str | None, Measurement]:

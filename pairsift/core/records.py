@@ -5,8 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pairsift.config import MOST_IMAGE_BYTES
+
 NO_BYTES_MARKER = b"pairsift:absent"
 """Hashed in place of an image or a caption that a pair has not."""
+
+
+MOST_HELD_BYTES = MOST_IMAGE_BYTES
+"""Longer images are hashed, and never held: a hostile source could fill the memory with one."""
 
 
 class Verdict(StrEnum):
@@ -79,7 +85,10 @@ SignalValue = ColumnValue | None
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where bytes lie: `size` bytes from `offset` of the (uncompressed) object at `uri`."""
+    """Where bytes lie: `size` bytes from `offset` of the object at `uri`, of what comes out of it if it is compressed.
+
+    In a Parquet file that is a cell, which `uri` names after the file: `…#row_group=3&row=17&column=jpg`.
+    """
 
     uri: str
     offset: int
@@ -150,7 +159,7 @@ class PartitionSpec:
 
     `input_fingerprint` identifies the input cheaply: sha256 over each file's name, size and version token
     (modification time, ETag), so that an unchanged partition is recognised without reading it.
-    `members` are the files of a folder's slice, relative to `uri`; empty for a container.
+    `members` are what a slice is made of: files relative to `uri`, rows of a table, annotations; empty for a container.
     """
 
     key: str
@@ -173,10 +182,12 @@ class Damage:
 class ReadPair:
     """One pair of a source with its bytes, as ingest sees it.
 
-    `fields` is what the source says of the pair, as it says it: anything may be in it.
+    `fields` is what the source says of the pair, as it says it: anything may be in it. Of an image of more than
+    `MOST_HELD_BYTES` there is only `image_sha256`.
     """
 
     pair: SourcePair
     image: bytes | None
     caption: bytes | None
     fields: Mapping[str, object] = field(default_factory=dict)
+    image_sha256: str | None = None

@@ -1,13 +1,13 @@
 """Which of the survivors of rules and duplicates a policy's selection keeps, and how it ranks them."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
-from pairsift.core.calibration import Calibrated, Calibration
+from pairsift.core.calibration import Calibrated
 from pairsift.core.columns import Columns
 from pairsift.core.conditions import Unmeasurable
 from pairsift.core.cuts import percentile_cut, share_cut, share_cut_of_all
@@ -17,14 +17,17 @@ from pairsift.core.judgements import DROP, KEEP, QUARANTINE, VERDICTS, Judgement
 from pairsift.core.records import Reason, Verdict
 from pairsift.core.selects import (
     Absolute,
+    AllOf,
     Among,
     Counting,
     Fdr,
+    InTurn,
     Member,
     Percentile,
     Pool,
     PoolRequest,
     Select,
+    TopFraction,
     members_of,
 )
 from pairsift.core.signals import unit_of
@@ -51,25 +54,23 @@ def select_pairs(
     `fdr` quarantines as SIGNAL_UNMEASURABLE a pair that has the signal but no p-value. ConfigError where `pools` lacks
     what the selection asks for.
     """
-    made = [_select_by(member, columns, survivors, calibrated, pools) for member in members_of(select)]
+    if isinstance(select, Fdr):
+        return _select_by_fdr(select, columns, survivors, calibrated)
+    cuts = _cuts(select, columns, survivors, pools)
+    made = [_select_by(member, cut, columns, survivors) for member, cut in cuts]
     return made[0] if len(made) == 1 else _intersection(made)
 
 
 def describe_select(select: Select) -> str:
     """Write a selection in one line, each threshold with its unit."""
-    return " and ".join(map(_describe_member, members_of(select)))
+    joint = ", of these " if isinstance(select, InTurn) else " and "
+    return joint.join(map(_describe_member, members_of(select)))
 
 
 def pool_values(columns: Columns, survivors: Integers, request: PoolRequest) -> Floats:
     """Give what a table adds to a pool: (m,) float64, NaN for a pair without a value."""
     values = columns.numbers(request.signal)
     return values if request.among is Among.ALL else values[survivors]
-
-
-def calibration_pools(requests: Iterable[PoolRequest], calibration: Calibration | None) -> dict[PoolRequest, Floats]:
-    """Give those of some pools that are the calibration's: a frozen cut; without a calibration there are none."""
-    known = {} if calibration is None else calibration.values
-    return {request: known[request.signal] for request in requests if request.pool is Pool.CALIBRATION and known}
 
 
 def join_pools(parts: Iterable[Pools]) -> dict[PoolRequest, Floats]:
@@ -103,15 +104,11 @@ def ranks(scores: Floats) -> Integers:
     return 1 + len(scores) - np.searchsorted(ordered, scores, side="right").astype(np.int64)
 
 
-def _select_by(
-    member: Member | Fdr, columns: Columns, survivors: Integers, calibrated: Calibrated, pools: Pools
-) -> Selection:
+def _select_by(member: Member, cut: float, columns: Columns, survivors: Integers) -> Selection:
     scores = columns.numbers(member.signal)[survivors]
     judged = _judge_unmeasured(member, columns, survivors, np.isnan(scores))
-    if isinstance(member, Fdr):
-        return _select_by_fdr(member, calibrated.z[survivors], calibrated.p[survivors], judged, ~np.isnan(scores))
     ranked = np.flatnonzero(~np.isnan(scores))
-    kept = reach(scores[ranked], _cut(member, columns, survivors, pools))
+    kept = reach(scores[ranked], cut)
     said = overrule(judged, ranked, _verdicts(kept, Reason.BELOW_CUT))
     return Selection(said, np.full(len(scores), np.nan), _spread(ranks(scores[ranked]), ranked, len(scores)))
 
@@ -129,15 +126,33 @@ def _judge_unmeasured(member: Member | Fdr, columns: Columns, survivors: Integer
     )
 
 
-def _cut(member: Member, columns: Columns, survivors: Integers, pools: Pools) -> float:
-    if isinstance(member, Absolute):
-        return member.ge
-    own = member.pool is Pool.PARTITION
-    pool = pool_values(columns, survivors, member.request) if own else _find_pool(member.request, pools)
+def _cuts(
+    select: Member | AllOf | InTurn, columns: Columns, survivors: Integers, pools: Pools
+) -> Iterator[tuple[Member, float]]:
+    """Find where each selection cuts; those in turn cut what the ones before them leave of the pool."""
+    members = (select,) if isinstance(select, Member) else select.of
+    still_in: Flags | None = None
+    for member in members:
+        if isinstance(member, Absolute):
+            yield member, member.ge
+            continue
+        pool = _pool_of(member, columns, survivors, pools)
+        cut = _cut(member, pool, still_in)
+        if isinstance(select, InTurn):
+            still_in = reach(pool, cut) if still_in is None else still_in & reach(pool, cut)
+        yield member, cut
+
+
+def _cut(member: TopFraction | Percentile, pool: Floats, still_in: Flags | None) -> float:
     if isinstance(member, Percentile):
         return percentile_cut(pool, member.percentile)
     cut = share_cut if member.counting is Counting.MEASURED else share_cut_of_all
-    return cut(pool, member.fraction)
+    return cut(pool, member.fraction, still_in)
+
+
+def _pool_of(member: TopFraction | Percentile, columns: Columns, survivors: Integers, pools: Pools) -> Floats:
+    own = member.pool is Pool.PARTITION
+    return pool_values(columns, survivors, member.request) if own else _find_pool(member.request, pools)
 
 
 def _find_pool(request: PoolRequest, pools: Pools) -> Floats:
@@ -168,8 +183,11 @@ def _intersection(made: Sequence[Selection]) -> Selection:
     return Selection(judged, np.full(count, np.nan), _spread(ranks(-worst[ranked].astype(np.float64)), ranked, count))
 
 
-def _select_by_fdr(select: Fdr, z: Floats, p: Floats, judged: Judgements, measured: Flags) -> Selection:
+def _select_by_fdr(select: Fdr, columns: Columns, survivors: Integers, calibrated: Calibrated) -> Selection:
     """Judge all that have a p-value at once: Benjamini and Hochberg's procedure must see every one of them."""
+    z, p = calibrated.z[survivors], calibrated.p[survivors]
+    measured = ~np.isnan(columns.numbers(select.signal)[survivors])
+    judged = _judge_unmeasured(select, columns, survivors, ~measured)
     q = np.full(len(p), np.nan)
     untested = np.flatnonzero(measured & np.isnan(p))
     judged = overrule(judged, untested, _all_unmeasured(len(untested)))

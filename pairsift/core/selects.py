@@ -156,9 +156,26 @@ class AllOf(PolicyModel):
         return raw
 
 
-Select = Annotated[Absolute | TopFraction | Percentile | Fdr | AllOf, Field(discriminator="method")]
+class InTurn(PolicyModel):
+    """Keep the best share of a pool by one signal, and among these the best by the next, each a share of the pool."""
+
+    method: Literal["in_turn"]
+    of: tuple[TopFraction, ...] = Field(
+        min_length=2, description="The selections in their order: top_fraction, all within one pool."
+    )
+
+    @model_validator(mode="after")
+    def _check_pools(self) -> Self:
+        if len({(member.pool, member.among) for member in self.of}) > 1:
+            raise PydanticCustomError(
+                "several_pools", "selections in turn cut one pool: give all of them the same pool and among", {}
+            )
+        return self
+
+
+Select = Annotated[Absolute | TopFraction | Percentile | Fdr | AllOf | InTurn, Field(discriminator="method")]
 
 
 def members_of(select: Select) -> tuple[Member | Fdr, ...]:
     """List the selections that one is made of: itself, if it is not made of several."""
-    return select.of if isinstance(select, AllOf) else (select,)
+    return select.of if isinstance(select, AllOf | InTurn) else (select,)

@@ -53,13 +53,23 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("baseline.pair_quality", "float", "logit²", "baseline.image_quality × baseline.text_quality", "reference method"),
 )  # fmt: skip
 
+NEG_CLIP_LOSS = "pair.neg_clip_loss"
+NORM_SIM = "pair.norm_sim"
+
+RELATIVE_SIGNALS: tuple[Signal, ...] = (
+    Signal(NEG_CLIP_LOSS, "float", "cosine, ≤ 0", "cosine of image and caption less the soft maxima of their cosines with those of the reference set", "negCLIPLoss, 2024"),
+    Signal(NORM_SIM, "float", "cosine, 0–1, or their norm", "cosine of the image with the nearest of the policy's target set, or the norm of its cosines with all of them", "NormSim, 2024"),
+)  # fmt: skip
+"""Numbers that compare a pair with a reference set: policies name them as signals, and decisions hold them."""
+
 CONSISTENCY = "text.semantic_consistency"
 """A signal of the caption that a model measures, of the image."""
 
 FUSION_MATCH = "pair.fusion_match"
 """A signal of a trained head; without one it does not apply."""
 
-BY_NAME: dict[str, Signal] = {signal.name: signal for signal in SIGNALS}
+BY_NAME: dict[str, Signal] = {signal.name: signal for signal in (*SIGNALS, *RELATIVE_SIGNALS)}
+RELATIVE: frozenset[str] = frozenset(signal.name for signal in RELATIVE_SIGNALS)
 NUMBERS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.type != "str")
 IMAGE_SIGNALS: tuple[str, ...] = tuple(s.name for s in SIGNALS if s.name.startswith("image."))
 MODEL_SIGNALS: tuple[str, ...] = tuple(

@@ -1,7 +1,7 @@
 """How pairs are dealt out to partitions and chunks, and the order in which those come, changes no decision."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from random import Random
@@ -21,17 +21,19 @@ from pairsift.core.fingerprint import fingerprint
 from pairsift.core.judging import judge_alone
 from pairsift.core.policy import Policy
 from pairsift.core.records import IngestedPair
+from pairsift.core.relative import References, complete, relative_signals
 from pairsift.core.signals import SIGNALS
 
 WORDY = {"signal": "text.words", "lt": 2, "reason": "caption_too_short"}
 
 
-def policy(select: dict[str, object]) -> Policy:
+def policy(select: dict[str, object], **more: object) -> Policy:
     asked = {"name": "any", "version": 1, "description": "", "rules": [WORDY], "duplicates": "keep", "select": select}
-    return Policy.model_validate(asked)
+    return Policy.model_validate(asked | more)
 
 
 ABSOLUTE = policy({"method": "absolute", "signal": "pair.alignment", "ge": 0.5})
+BY_LOSS = policy({"method": "absolute", "signal": "pair.neg_clip_loss", "ge": -0.9}, temperature=0.1)
 BY_FDR = policy({"method": "fdr", "alpha": 0.3})
 
 
@@ -121,8 +123,11 @@ def put_aside(part: MeasuredPairs, asked: Policy, path: Path) -> None:
 
 
 def decided(part: MeasuredPairs, asked: Policy, calibration: Calibration | None) -> Iterator[tuple[str, Decision]]:
-    calibrated = calibrate(calibration, part.embedded, calibratable(part.table.columns, part.embedded))
-    return zip(part.table.uids, decide(part.table, asked, calibrated), strict=True)
+    eligible = calibratable(part.table.columns, part.embedded)
+    calibrated = calibrate(calibration, part.embedded, eligible)
+    relative = relative_signals(asked, References(calibration), part.embedded, eligible)
+    table = replace(part.table, columns=complete(part.table.columns, relative))
+    return zip(part.table.uids, decide(table, asked, calibrated), strict=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -130,7 +135,7 @@ def small_numbers() -> Iterator[None]:
     """A reference set that not all pairs are in, and blocks of fewer pairs than a partition has."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pairsift.core.calibration.REFERENCE_PAIRS", 16)
-        patch.setattr("pairsift.core.double_normalisation.BLOCK_PAIRS", 5)
+        patch.setattr("pairsift.core.embedded.BLOCK_PAIRS", 5)
         yield
 
 
@@ -141,7 +146,7 @@ often = settings(max_examples=20, deadline=None, derandomize=True, database=None
 
 @often
 @given(pairs=any_pairs, chance=any_order)
-@pytest.mark.parametrize("asked", [ABSOLUTE, BY_FDR], ids=["absolute", "fdr"])
+@pytest.mark.parametrize("asked", [ABSOLUTE, BY_LOSS, BY_FDR], ids=["absolute", "loss", "fdr"])
 def test_the_order_of_partitions_and_pairs_and_the_size_of_chunks_change_no_decision(
     tmp_path_factory: pytest.TempPathFactory, asked: Policy, pairs: Pairs, chance: Random
 ):
@@ -156,11 +161,12 @@ def test_the_order_of_partitions_and_pairs_and_the_size_of_chunks_change_no_deci
 
 @often
 @given(pairs=any_pairs, chance=any_order)
-def test_other_partitions_of_the_same_pairs_change_no_z_no_p_and_no_absolute_cut(
-    tmp_path_factory: pytest.TempPathFactory, pairs: Pairs, chance: Random
+@pytest.mark.parametrize("asked", [ABSOLUTE, BY_LOSS], ids=["absolute", "loss"])
+def test_other_partitions_of_the_same_pairs_change_no_z_no_p_no_loss_and_no_absolute_cut(
+    tmp_path_factory: pytest.TempPathFactory, asked: Policy, pairs: Pairs, chance: Random
 ):
     first, second = (
-        curate(pairs, deal(pairs, chance), chance, ABSOLUTE, tmp_path_factory.mktemp("dealt")) for _ in range(2)
+        curate(pairs, deal(pairs, chance), chance, asked, tmp_path_factory.mktemp("dealt")) for _ in range(2)
     )
 
     assert first.calibration == second.calibration
@@ -171,10 +177,10 @@ def test_other_partitions_of_the_same_pairs_change_no_z_no_p_and_no_absolute_cut
 
 def unranked(decisions: set[Decision]) -> set[tuple[object, ...]]:
     """All but the rank, which is one among the partition's pairs."""
-    return {(one.verdict, one.reason, one.alignment_z, one.alignment_p) for one in decisions}
+    return {(one.verdict, one.reason, one.alignment_z, one.alignment_p, one.neg_clip_loss) for one in decisions}
 
 
-@pytest.mark.parametrize("asked", [ABSOLUTE, BY_FDR], ids=["absolute", "fdr"])
+@pytest.mark.parametrize("asked", [ABSOLUTE, BY_LOSS, BY_FDR], ids=["absolute", "loss", "fdr"])
 def test_the_pairs_drawn_are_calibrated_and_some_are_kept_and_some_are_not(tmp_path: Path, asked: Policy):
     """So the properties above say something."""
     outcome = curate(made(0, 48), deal(made(0, 48), Random(0)), Random(0), asked, tmp_path)

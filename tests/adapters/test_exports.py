@@ -140,7 +140,8 @@ def test_pairs_have_every_pair_in_order_with_all_columns(tmp_path: Path, images:
     assert table.column_names == [
         *("uid", "key", "caption", "width", "height"),
         *(signal.column for signal in SIGNALS),
-        *("pair_alignment_z", "pair_alignment_p", "pair_alignment_q", "verdict", "reason"),
+        *("pair_alignment_z", "pair_alignment_p", "pair_alignment_q", "pair_neg_clip_loss", "pair_norm_sim"),
+        *("verdict", "reason"),
     ]
     assert table["key"].to_pylist() == [f"{n:09d}" for n in range(COUNT)]
     assert table["width"].to_pylist() == table["image_width"].to_pylist() == [value(n, "int") for n in range(COUNT)]

@@ -4,7 +4,7 @@ import pytest
 
 from pairsift.adapters.policies import load_policy, shipped_policies
 from pairsift.core.copy_kinds import Duplicates
-from pairsift.core.judging import explain_rule
+from pairsift.core.explaining import explain_rule
 from pairsift.core.records import Cleaner, SignalValue
 from pairsift.core.selects import Fdr, TopFraction
 from pairsift.errors import ConfigError
@@ -38,6 +38,8 @@ def test_the_shipped_policies_are_named_as_their_files():
         "default",
         "laion-2b",
         "laion-400m",
+        "negcliploss-and-normsim",
+        "negcliploss",
         "sieve-like",
     ]
     assert [load_policy(policy.name) for policy in policies] == policies

@@ -105,11 +105,13 @@ def test_source_columns_are_stored_and_read_back():
 
 def test_decisions_are_rows_of_the_store_with_none_where_a_pair_has_no_value():
     count = ROWS_AT_ONCE + 1
-    made = to_decisions([Decision(Verdict.KEEP, None, 1.5, 0.01, 0.02, 1)] * ROWS_AT_ONCE + [LAST])
+    made = to_decisions(
+        [Decision(Verdict.KEEP, None, 1.5, 0.01, 0.02, 1, neg_clip_loss=-0.1, norm_sim=0.4)] * ROWS_AT_ONCE + [LAST]
+    )
 
     rows = list(decision_rows(made))
 
     assert [row[0] for row in rows] == list(range(count))
-    assert rows[0] == (0, 1.5, 0.01, 0.02, Verdict.KEEP, None, 1, 1, None, None)
-    assert rows[-1] == (count - 1, None, None, None, Verdict.DROP, Reason.BLURRY, None, 2, "u", "shard/k")
+    assert rows[0] == (0, 1.5, 0.01, 0.02, Verdict.KEEP, None, 1, 1, None, None, -0.1, 0.4)
+    assert rows[-1] == (count - 1, None, None, None, Verdict.DROP, Reason.BLURRY, None, 2, "u", "shard/k", None, None)
     assert len(DECISION_COLUMNS) == len(rows[0])

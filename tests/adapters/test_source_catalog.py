@@ -7,7 +7,7 @@ from typing import get_args
 import fsspec
 import pytest
 
-from pairsift.adapters.sources import READERS, open_source, read_bytes, read_image, read_partition
+from pairsift.adapters.sources import FORMATS, open_source, read_bytes, read_image, read_partition
 from pairsift.adapters.sources.patterns import expand_ranges
 from pairsift.config import IngestConfig, SourceFormat
 from pairsift.core.records import IngestedPair, Location, ReadPair
@@ -72,7 +72,7 @@ def test_ranges_keep_their_zeros_and_combine():
 def test_says_what_it_chose_and_why(shards: Path):
     source = open_source(str(shards))
 
-    assert (source.format, source.why) == ("webdataset", f"4 .tar file(s) under {shards}: WebDataset shards")
+    assert (source.format, source.why) == ("webdataset", f"4 WebDataset shard(s) under {shards}")
 
 
 @pytest.mark.parametrize(
@@ -83,20 +83,20 @@ def test_says_what_it_chose_and_why(shards: Path):
         ("nothing/*.tar", "auto", "names no file: check the path"),
         ("{00003..00005}.tar", "auto", "00004.tar is not there, but the range names it"),
         ("{5..4}.tar", "auto", "names no file"),
-        ("empty", "auto", "holds neither .tar shards nor image files"),
-        ("empty", "folder", "holds no image files"),
-        ("pictures", "webdataset", "holds no .tar shards"),
-        ("pictures/a.jpg", "auto", "is of no known format"),
-        ("pictures/a.jpg", "folder", "is not a folder"),
+        ("empty", "auto", "holds no shards, tables or image files"),
+        ("empty", "folder", "holds no image file"),
+        ("pictures", "webdataset", "holds no WebDataset shard"),
+        ("pictures/a.jpg", "auto", "give their folder"),
+        ("pictures/*.jpg", "folder", "give their folder"),
         ("mixed", "auto", "holds 1 .tar file"),
-        ("a.tar.gz", "auto", "decompress it"),
+        ("notes/README", "auto", "holds no shards, tables or image files .1 file.s. seen, such as .*README"),
         ("{day}/*.tar", "auto", "names no file: {day} is neither a date .{date}, or a format"),
         ("{day}/{00000..00001}.tar", "auto", "names no file: {day} is neither a date"),
     ],
 )
 def test_an_unusable_source_says_what_to_do(shards: Path, uri: str, source_format: SourceFormat, message: str):
     (shards / "empty").mkdir()
-    for name in ("pictures/a.jpg", "mixed/a.jpg", "mixed/0.tar"):
+    for name in ("pictures/a.jpg", "mixed/a.jpg", "mixed/0.tar", "notes/README"):
         (shards / name).parent.mkdir(exist_ok=True)
         (shards / name).write_bytes(b"x")
 
@@ -105,7 +105,7 @@ def test_an_unusable_source_says_what_to_do(shards: Path, uri: str, source_forma
 
 
 def test_the_formats_to_choose_from_are_those_that_have_a_reader():
-    assert set(get_args(SourceFormat)) == {"auto", *READERS}
+    assert set(get_args(SourceFormat)) == {"auto", *FORMATS}
 
 
 def test_braces_that_are_there_are_part_of_the_path(shards: Path):

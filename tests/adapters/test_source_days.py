@@ -3,6 +3,8 @@ from datetime import date
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pairsift.adapters.sources import Source, open_source, read_bytes, read_partition
@@ -151,13 +153,16 @@ def test_a_day_of_which_a_shard_of_the_range_is_not_there_is_missing_but_its_oth
 @pytest.mark.parametrize(
     ("source", "source_format", "message"),
     [
-        ("none/{date}", "auto", "names no shards or image files on 2026-11-29, 2026-11-30, 2026-12-01: check the path"),
-        ("none/{date}/*.tar", "webdataset", "names no shards on 2026-11-29"),
-        ("none/{date}/{0..1}.tar", "auto", "names no shards or image files on 2026-11-29"),
-        ("pairs/{date}", "folder", "names no image files on 2026-11-29"),
+        (
+            "none/{date}",
+            "auto",
+            "names no shards, tables or image files on 2026-11-29, 2026-11-30, 2026-12-01: check the path",
+        ),
+        ("none/{date}/*.tar", "webdataset", "names no WebDataset shard.s. on 2026-11-29"),
+        ("none/{date}/{0..1}.tar", "auto", "names no shards, tables or image files on 2026-11-29"),
+        ("pairs/{date}", "folder", "names no image file.s. on 2026-11-29"),
         ("mixed/{date}", "auto", r"holds 1 .tar file\(s\) and 1 image file\(s\): say which"),
-        ("pictures/{date}/*.jpg", "auto", "2026-11-30/a.jpg is of no known format"),
-        ("pairs/{date}.tar.gz", "auto", "decompress it"),
+        ("pictures/{date}/*.jpg", "auto", "give their folder"),
     ],
 )
 def test_an_unusable_source_says_what_to_do(place: str, source: str, source_format: SourceFormat, message: str):
@@ -216,3 +221,23 @@ def test_captions_that_came_before_their_pictures_do_not_make_a_day(place: str):
 
     assert missing(f"{place}/{{date}}") == ["2026-11-29"]
     assert keys(f"{place}/{{date}}") == ["2026-11-30%2Fslice-00000", "2026-12-01%2Fslice-00000"]
+
+
+def test_tables_and_parquet_files_that_arrive_every_day_are_cut_day_by_day(place: str, tmp_path: Path):
+    for day in DAYS[:2]:
+        put(place, f"pairs/{day}/a.jpg")
+        system, root = fsspec.core.url_to_fs(f"{place}/pairs/{day}")
+        system.pipe_file(f"{root}/pairs.csv", b"path,text\na.jpg,x\nb.jpg,y\nc.jpg,z\n")
+        pq.write_table(pa.table({"jpg": [b"picture"], "text": ["x"]}), tmp_path / "0.parquet")
+        system.pipe_file(f"{root}/0.parquet", (tmp_path / "0.parquet").read_bytes())
+
+    table = open_source(f"{place}/pairs/{{date}}/pairs.csv", "auto", DAYS)
+    files = open_source(f"{place}/pairs/{{date}}/*.parquet", "auto", DAYS)
+
+    assert [spec.key for spec in specs(table)] == [
+        f"2026-11-{day}%2Fpairs.csv-slice-0000{n}" for day in (29, 30) for n in range(2)
+    ]
+    assert [spec.key for spec in specs(files)] == ["2026-11-29%2F0", "2026-11-30%2F0"]
+    assert table.missing_days == files.missing_days == (date(2026, 12, 1),)
+    pairs = [item for spec in specs(table) for item in read_partition(spec) if isinstance(item, ReadPair)]
+    assert [item.image for item in pairs][:3] == [b"pairs/2026-11-29/a.jpg", None, None]

@@ -16,6 +16,7 @@ from prefect.utilities.templating import find_placeholders
 
 from deployments import deploy
 from pairsift.adapters.policies import shipped_policies
+from pairsift.config import SOURCE_FORMATS
 
 DEPLOYMENTS = deploy.read_yaml("prefect.yaml")["deployments"]
 AUTOMATIONS = deploy.read_yaml("automations.yaml")["automations"]
@@ -102,7 +103,7 @@ def test_the_form_of_a_run_offers_a_menu_where_the_choices_are_few():
     flow: Flow[..., object] = load_flow_from_entrypoint("flows.curate.curate")
     of_request, of_score = (flow.parameters.definitions[model]["properties"] for model in ("RunRequest", "ScoreConfig"))
 
-    assert of_request["format"]["enum"] == ["auto", "webdataset", "folder"]
+    assert of_request["format"]["enum"] == [*SOURCE_FORMATS]
     assert of_score["dtype"]["enum"] == ["auto", "float32", "bfloat16", "float16", "int8"]
     assert of_score["baseline_input"]["enum"] == ["shared", "published"]
 

@@ -52,7 +52,7 @@ def test_a_failed_partition_makes_exit_code_1(pairsift: Command, source: Path, p
     [
         (["--partition", "d"], "has no partition 'd'"),
         (["--policy", "defautl"], "there is no policy 'defautl'"),
-        (["--format", "parquet"], "format: Input should be 'auto', 'webdataset' or 'folder'"),
+        (["--format", "tar"], "format: Input should be 'auto', 'webdataset', 'parquet'"),
         (["--encoder", "clap"], "encoder 'clap' is unknown"),
         (["--out", "s3://bucket/out"], "object stores are not supported"),
         (["--dataset", "a b"], "dataset"),

@@ -100,7 +100,7 @@ def test_damage_that_cost_pairs_makes_a_committed_partition_degraded(source: Pat
 
     (event,) = events("pairsift.partition.degraded", summary["run"], 1)
     assert event.payload["partition"] == "b"
-    assert event.payload["damaged_parts"] == 1
+    assert (event.payload["damaged_parts"], event.payload["pairs_lost"]) == (1, 1)
     assert event.payload["damage"][0] in event.payload["reason"]
     assert len(events("pairsift.partition.committed", summary["run"], 2)) == 2
 

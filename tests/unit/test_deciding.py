@@ -10,7 +10,8 @@ from pairsift.core.calibration import Calibrated, Calibration, EmbeddedPairs, ca
 from pairsift.core.columns import to_columns
 from pairsift.core.deciding import Decision, calibratable, to_decisions
 from pairsift.core.deciding import decide as decide_calibrated
-from pairsift.core.judging import PairTable, explain_rule, judge_alone
+from pairsift.core.explaining import explain_rule
+from pairsift.core.judging import PairTable, judge_alone
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.errors import ConfigError

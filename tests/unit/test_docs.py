@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pairsift.adapters.store.views import QUERIES
 from pairsift.config import RunConfig
 from pairsift.core.conditions import Rule
-from pairsift.core.judging import explain_rule
+from pairsift.core.explaining import explain_rule
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
 from pairsift.core.selects import Absolute, AllOf, Fdr, Percentile, TopFraction

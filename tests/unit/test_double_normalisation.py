@@ -5,7 +5,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from pairsift.core.double_normalisation import Embedded, calibrated_z, null_z, prepare_reference
+from pairsift.core.double_normalisation import calibrated_z, null_z, prepare_reference
+from pairsift.core.embedded import Embedded
 
 Matrix = npt.NDArray[np.float64]
 
@@ -145,7 +146,7 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch):
     prepared = prepare_reference(take(pairs, *range(12)))
     whole = calibrated_z(pairs, every(pairs), prepared), null_z(prepared)
 
-    monkeypatch.setattr("pairsift.core.double_normalisation.BLOCK_PAIRS", 3)
+    monkeypatch.setattr("pairsift.core.embedded.BLOCK_PAIRS", 3)
 
     assert calibrated_z(pairs, every(pairs), prepared).tolist() == whole[0].tolist()
     assert null_z(prepared).tolist() == whole[1].tolist()

@@ -215,6 +215,60 @@ def test_another_pool_or_counting_changes_the_fingerprint(change: dict[str, obje
     assert Policy.model_validate_json(changed.model_dump_json(by_alias=True, exclude_none=True)) == changed
 
 
+BY_LOSS = {"method": "absolute", "signal": "pair.neg_clip_loss", "ge": -0.1}
+BY_NEARNESS = {"method": "absolute", "signal": "pair.norm_sim", "ge": 0.5}
+
+
+def test_relative_signals_ask_for_what_pairs_are_compared_with():
+    by_loss = Policy.model_validate(POLICY | {"select": BY_LOSS})
+    by_nearness = Policy.model_validate(POLICY | {"select": BY_NEARNESS, "target": {"name": "mine"}})
+
+    assert (by_loss.needs_calibration, by_loss.target) == (True, None)
+    assert by_nearness.needs_calibration is False
+    assert by_nearness.target is not None
+    assert by_nearness.target.norm == "inf"
+
+
+def test_a_rule_on_negcliploss_asks_for_a_calibration_too():
+    rule = {"signal": "pair.neg_clip_loss", "lt": -0.2, "reason": "policy_rule"}
+    select = {"method": "absolute", "signal": "image.width", "ge": 1}
+
+    assert Policy.model_validate(POLICY | {"rules": [rule], "select": select}).needs_calibration
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"select": BY_NEARNESS}, "pair.norm_sim compares pictures with a target set: name one by the key target"),
+        ({"target": {"name": "mine"}}, "target is for pair.norm_sim, which no rule and no selection goes by"),
+        ({"temperature": 0.07}, "temperature is for pair.neg_clip_loss, which no rule and no selection goes by"),
+        ({"select": BY_LOSS, "temperature": 0}, "greater than 0"),
+        ({"select": BY_NEARNESS, "target": {"name": "My target"}}, "should match pattern"),
+        ({"select": BY_NEARNESS, "target": {"name": "mine", "norm": 3}}, "'inf' or 2"),
+        ({"drift": {"warn": {"psi": 0.2, "signals": ["pair.neg_clip_loss"]}}}, "pair.neg_clip_loss is not watched"),
+    ],
+)
+def test_what_a_relative_signal_lacks_is_told(content: dict[str, object], said: str):
+    assert said in fault(POLICY | content)
+
+
+def test_selections_in_turn_cut_one_pool():
+    top = {"method": "top_fraction", "signal": "pair.alignment", "fraction": 0.3}
+    both = {"method": "in_turn", "of": [top, top | {"pool": "run"}]}
+
+    assert "selections in turn cut one pool" in fault(POLICY | {"select": both})
+
+
+@pytest.mark.parametrize(
+    "change", [{"temperature": 0.02}, {"target": {"name": "other"}}, {"target": {"name": "mine", "norm": 2}}]
+)
+def test_what_pairs_are_compared_with_changes_the_fingerprint(change: dict[str, object]):
+    near = {"signal": "pair.norm_sim", "lt": 0.1, "reason": "policy_rule"}
+    policy = POLICY | {"rules": [near], "select": BY_LOSS, "target": {"name": "mine"}}
+
+    assert Policy.model_validate(policy | change).sha256 != Policy.model_validate(policy).sha256
+
+
 def test_what_was_written_as_a_word_keeps_its_fingerprint():
     """Taken with the code before duplicates had kinds."""
     assert Policy.model_validate(POLICY).sha256 == "1b1646d0d11a7a607f60ff1e832693931b6f2ddf590739aad0d4ffd93fd0420b"

@@ -14,7 +14,7 @@ from pairsift.core.columns import to_columns
 from pairsift.core.copy_kinds import Duplicates
 from pairsift.core.deciding import decide
 from pairsift.core.judging import PairTable, judge_alone
-from pairsift.core.policy import Policy
+from pairsift.core.policy import Policy, Target
 from pairsift.core.records import Reason, SignalValue
 from pairsift.core.selection import pool_values
 
@@ -36,6 +36,8 @@ GOOD: Mapping[str, SignalValue] = {
     "text.language": "en",
     "text.semantic_consistency": 0.5,
     "pair.alignment": 0.5,
+    "pair.neg_clip_loss": -0.05,
+    "pair.norm_sim": 0.5,
 }
 
 
@@ -187,6 +189,52 @@ def test_the_sieve_like_policy_ranks_all_pairs_of_the_run():
 
 
 @pytest.mark.parametrize(
+    ("losses", "kept"),
+    [
+        ([-0.01, -0.02, -0.03, -0.04, -0.05, -0.06, -0.07, -0.08, -0.09, -0.1], 3),
+        ([-0.01, -0.02, -0.03, -0.03, -0.05, -0.06, -0.07, -0.08, -0.09, -0.1], 4),
+        ([-0.01, -0.02, -0.03, -0.04, np.nan, np.nan], 2),  # ⌈0.3 × 4⌉ of the four that have a value
+    ],
+)
+def test_the_best_thirty_percent_by_negcliploss_are_kept(losses: list[float], kept: int):
+    said = decided("negcliploss", *by("pair.neg_clip_loss", losses))
+
+    below = ["signal_unmeasurable" if np.isnan(loss) else "below_cut" for loss in losses[kept:]]
+    assert said == ["keep"] * kept + below
+
+
+@pytest.mark.parametrize(
+    ("nearness", "kept"),
+    [
+        # Of the first three (30 %) the nearest two (20 % of ten), however near the others are.
+        ([0.1, 0.3, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], [1, 2]),
+        ([0.2, 0.3, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], [0, 1, 2]),
+        # One without a value is none of the n: ⌈0.2 × 9⌉ = 2 of the two left.
+        ([np.nan, 0.3, 0.2, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], [1, 2]),
+    ],
+)
+def test_of_the_best_by_negcliploss_the_nearest_to_the_target_are_kept(nearness: list[float], kept: list[int]):
+    losses = [-0.01, -0.02, -0.03, -0.04, -0.05, -0.06, -0.07, -0.08, -0.09, -0.1]
+    pairs: list[dict[str, SignalValue]] = [
+        {"pair.neg_clip_loss": loss, "pair.norm_sim": near} for loss, near in zip(losses, nearness, strict=True)
+    ]
+
+    said = decided("negcliploss-and-normsim", *pairs)
+
+    assert [place for place, word in enumerate(said) if word == "keep"] == kept
+    assert set(said[3:]) == {"below_cut"}
+
+
+def test_negcliploss_is_that_of_openai_and_normsim_that_of_the_nearest():
+    policy = load_policy("negcliploss-and-normsim")
+
+    assert policy.needs_calibration
+    assert policy.tau == load_policy("negcliploss").tau == 0.01
+    assert policy.target == Target(name="downstream", norm="inf")
+    assert {(request.pool, request.among) for request in policy.pools} == {("run", "all")}
+
+
+@pytest.mark.parametrize(
     ("name", "encoder", "meant"),
     [
         ("clip-top-30", "open_clip:ViT-L-14:openai", True),
@@ -196,6 +244,9 @@ def test_the_sieve_like_policy_ranks_all_pairs_of_the_run():
         ("laion-2b", "open_clip:ViT-B-32:laion2b_s34b_b79k", False),
         ("laion-400m", "open_clip:ViT-B-32-quickgelu:openai", True),
         ("sieve-like", "conse", True),
+        ("negcliploss", "open_clip:ViT-B-32:openai", True),
+        ("negcliploss-and-normsim", "open_clip:ViT-L-14:openai", True),
+        ("negcliploss", "conse", False),
         ("datacomp-basic", "conse", True),
     ],
 )

@@ -224,6 +224,51 @@ def test_all_of_names_the_reason_of_the_first_selection_that_says_so():
     assert selection.rank == {}
 
 
+THIRDS: dict[str, list[SignalValue]] = {
+    "pair.alignment": [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, None],
+    "image.entropy": [1.0, 9.0, 3.0, 3.0, 8.0, 7.0, 7.0, 7.0, 7.0, 7.0],
+}
+
+
+def in_turn(first: float, second: float, **both: object) -> dict[str, object]:
+    members = (("pair.alignment", first), ("image.entropy", second))
+    top = [{"method": "top_fraction", "signal": signal, "fraction": fraction} | both for signal, fraction in members]
+    return {"method": "in_turn", "of": top}
+
+
+@pytest.mark.parametrize(
+    ("second", "kept"),
+    [
+        (0.1, {1}),  # ⌈0.1 × 10⌉ = 1 of pairs 0 to 3
+        (0.11, {1, 2, 3}),  # ⌈1.1⌉ = 2, and the tie of the second
+        (0.4, {0, 1, 2, 3}),
+        (0.5, {0, 1, 2, 3}),  # no more than the first selection left
+        (1.0, {0, 1, 2, 3}),
+    ],
+)
+def test_selections_in_turn_take_their_share_of_the_pool_from_what_is_left_of_it(second: float, kept: set[int]):
+    # The first share: ⌈0.4 × 9⌉ = 4 of the nine that have a value. All of them taken together would keep pair 1 alone.
+    selection = select(in_turn(0.4, second, unmeasurable="drop"), columns_of(THIRDS))
+
+    assert {pair for pair, said in selection.judged.items() if said == KEEP} == kept
+    assert selection.judged[4] == BELOW
+    assert selection.judged[9] == (Verdict.DROP, Reason.SIGNAL_UNMEASURABLE)
+
+
+def test_selections_in_turn_cut_a_pool_of_others_by_its_own_pairs():
+    # The pool's best half by alignment has entropies 1 and 2; of these the better is 2, though its other half has more.
+    pools = {
+        PoolRequest(Pool.RUN, "pair.alignment", Among.SURVIVORS): np.array([0.9, 0.8, 0.1, 0.0]),
+        PoolRequest(Pool.RUN, "image.entropy", Among.SURVIVORS): np.array([1.0, 2.0, 9.0, 8.0]),
+    }
+    columns = columns_of({"pair.alignment": [0.8, 0.8, 0.79], "image.entropy": [2.0, 1.9, 9.0]})
+
+    selection = select(in_turn(0.5, 0.25, pool="run"), columns, pools=pools)
+
+    assert selection.judged == {0: KEEP, 1: BELOW, 2: BELOW}
+    assert selection.rank == {1: 2, 0: 1, 2: 2}  # by the worst of 1 1 3 and 2 3 1
+
+
 def test_a_selection_by_a_column_of_the_source_judges_who_lacks_it_apart():
     top = {"method": "top_fraction", "signal": "source.similarity", "fraction": 0.5}
     columns = columns_of({"source.similarity": [0.4, "0.9", None, 2]})
@@ -251,6 +296,13 @@ def test_a_selection_by_a_column_of_the_source_judges_who_lacks_it_apart():
             (
                 "top_fraction: the best 0.5 by pair.alignment [cosine, −1–1] among survivors of the partition and "
                 "percentile: image.entropy [bit] at or above percentile 30 among survivors of the partition"
+            ),
+        ),
+        (
+            in_turn(0.3, 0.2, pool="run", among="all"),
+            (
+                "top_fraction: the best 0.3 by pair.alignment [cosine, −1–1] among all pairs of the run, of these "
+                "top_fraction: the best 0.2 by image.entropy [bit] among all pairs of the run"
             ),
         ),
     ],

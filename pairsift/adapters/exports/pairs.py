@@ -9,7 +9,7 @@ from pairsift.adapters.exports.request import ExportBatch, ExportRequest
 from pairsift.adapters.exports.rows import write_rows
 from pairsift.core.signals import SIGNALS
 
-CALIBRATED = ("alignment_z", "alignment_p", "alignment_q")
+CALIBRATED = ("alignment_z", "alignment_p", "alignment_q", "neg_clip_loss", "norm_sim")
 
 SCHEMA = pa.schema(
     [

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pairsift.adapters.exports.request import ExportBatch, ExportRequest
-from pairsift.adapters.sources.files import read_image
+from pairsift.adapters.sources.reading import read_image
 from pairsift.core.image_files import image_format
 from pairsift.core.records import IngestedPair
 

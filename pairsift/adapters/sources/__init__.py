@@ -1,10 +1,14 @@
 """Readers: where pairs come from."""
 
-from pairsift.adapters.sources.catalog import READERS, Source, identify_now, open_source, pairs_of, read_partition
-from pairsift.adapters.sources.files import local_path, read_bytes, read_image
+from pairsift.adapters.sources.catalog import FORMATS, identify_now, open_source, pairs_of, read_partition
+from pairsift.adapters.sources.files import local_path
+from pairsift.adapters.sources.reading import read_bytes, read_image
+from pairsift.adapters.sources.source import Format, Listing, Source
 
 __all__ = [
-    "READERS",
+    "FORMATS",
+    "Format",
+    "Listing",
     "Source",
     "identify_now",
     "local_path",

@@ -1,25 +1,35 @@
 """The files of a source, local or behind fsspec: names, sizes, versions and bytes."""
 
+import errno
 import hashlib
+import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 import fsspec.core
 
 from pairsift.core.fingerprint import fingerprint
-from pairsift.core.records import IngestedPair, Location
-from pairsift.errors import SourceChangedError, SourceError
+from pairsift.core.records import MOST_HELD_BYTES, Location
+from pairsift.errors import SourceError
+
+_T = TypeVar("_T")
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(://|::)")
 _VERSION_FIELDS = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "last_modified", "mtime", "created")
 """Where fsspec's file systems keep what changes with a file, the surest first."""
 
+
+CELL_MARK = "#row_group="
+"""Parts the URI of a Parquet file from the place of a cell in it."""
+
+_BLOCK_BYTES = 1 << 20
 
 MAX_COMPONENT = 150
 """File systems take 255 bytes; temporary names need some of them."""
@@ -43,9 +53,10 @@ def local_path(uri: str) -> Path | None:
 
 
 def uri_of(path: Path) -> str:
-    """Name a local file so that `local_path` finds it: its absolute path, as `file://` where that is not UTF-8."""
+    """Name a local file so that `local_path` finds it: its absolute path, as `file://` where that could be misread."""
     absolute = path.absolute()
-    return absolute.as_uri() if _has_undecoded_bytes(str(absolute)) else str(absolute)
+    is_plain = CELL_MARK not in str(absolute) and not _has_undecoded_bytes(str(absolute))
+    return str(absolute) if is_plain else absolute.as_uri()
 
 
 def escaped(name: str) -> str:
@@ -169,40 +180,92 @@ def open_stream(uri: str) -> BinaryIO:
     return stream
 
 
-def read_bytes(location: Location) -> bytes:
-    """Read exactly the bytes of a location: one open and one `pread`, or one range request.
+class WatchedStream(io.RawIOBase):
+    """A file whose own errors are remembered: what a decoder raises without one is the fault of the bytes.
 
-    SourceChangedError where the file is gone or has become shorter since it was listed.
+    Else a network that fails would look like a damaged file, and cost pairs for good.
     """
+
+    def __init__(self, uri: str) -> None:
+        super().__init__()
+        self._stream = open_stream(uri)
+        self.error: OSError | None = None
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be read at any place."""
+        return True
+
+    def tell(self) -> int:
+        """Tell the place that is read next."""
+        return self._stream.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        return self._watch(lambda: self._stream.seek(offset, whence))
+
+    def read(self, size: int = -1) -> bytes:
+        """Read so many bytes, at the end fewer, without the copies that a raw stream makes of them."""
+        return self._watch(lambda: self._stream.read(size))
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - the buffer protocol has no type before Python 3.12
+        """Read into a buffer; return how many bytes."""
+        data = self._watch(lambda: self._stream.read(len(buffer)))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+        super().close()
+
+    def _watch(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except OSError as error:
+            self.error = error
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's bytes, and where they lie; of more than `MOST_HELD_BYTES` only the sha256. Nothing if it is gone."""
+
+    location: Location | None = None
+    data: bytes | None = None
+    sha256: str | None = None
+
+
+def read_file(uri: str) -> Content:
+    """Read a whole regular file; nothing where there is none that may be read."""
+    path = local_path(uri)
     try:
-        data = _read_range(location)
-    except FileNotFoundError as error:
-        raise SourceChangedError(f"{location.uri} is gone since it was read first: run again") from error
-    if len(data) != location.size:
-        raise SourceChangedError(
-            f"{location.uri}: {len(data)} of {location.size} bytes at offset {location.offset}; "
-            "the file became shorter since it was read first: run again"
-        )
-    return data
+        if path is not None and not path.is_file():  # opening a pipe would wait for ever
+            return Content()
+        with open_stream(uri) as stream:
+            data, sha256 = read_held(stream)
+            return Content(Location(uri, 0, stream.tell()), data, sha256)
+    except (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, ValueError):
+        return Content()
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            return Content()
+        raise
 
 
-def read_image(pair: IngestedPair) -> bytes | None:
-    """Read a pair's image again; SourceChangedError where it is not what was ingested."""
-    if pair.image is None:
-        return None
-    image = read_bytes(pair.image)
-    if hashlib.sha256(image).hexdigest() != pair.image_sha256:
-        raise SourceChangedError(
-            f"{pair.image.uri}: the image of {pair.key!r} changed since it was read first: run again"
-        )
-    return image
-
-
-def _read_range(location: Location) -> bytes:
-    path = local_path(location.uri)
-    if path is None:
-        system, name = remote(location.uri)
-        data: bytes = system.cat_file(name, start=location.offset, end=location.offset + location.size)
-        return data
-    with path.open("rb", buffering=0) as file:
-        return os.pread(file.fileno(), location.size, location.offset)
+def read_held(stream: BinaryIO, size: int | None = None) -> tuple[bytes | None, str | None]:
+    """Read so many bytes, or all there are; of more than may be held give the sha256 instead of them."""
+    blocks: list[bytes] = []
+    digest = None
+    left = sys.maxsize if size is None else size
+    while block := stream.read(min(left, _BLOCK_BYTES)):
+        left -= len(block)
+        blocks.append(block)
+        if digest is not None or len(blocks) * _BLOCK_BYTES > MOST_HELD_BYTES:
+            digest = digest or hashlib.sha256()
+            digest.update(b"".join(blocks))
+            blocks = []
+    return (b"".join(blocks), None) if digest is None else (None, digest.hexdigest())

@@ -1,4 +1,4 @@
-"""The shards that a path, a glob or a brace range names."""
+"""The files that a path, a glob or a brace range names."""
 
 import re
 from itertools import product
@@ -6,29 +6,18 @@ from pathlib import Path
 
 from pairsift.adapters.sources.files import SourceFile, local_file, local_path, remote, remote_file
 from pairsift.core.days import ALLOWED, has_date
-from pairsift.errors import ConfigError, SourceError
+from pairsift.errors import ConfigError
 
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 _BRACES = re.compile(r"\{[^{}]*\}")
 
 
-def find_shards(uri: str, base: str) -> tuple[list[SourceFile], list[str]]:
-    """List the shards that `uri` names, sorted by their names below `base`, and what a range names in vain.
-
-    SourceError where one is not a `.tar`.
-    """
+def find_files(uri: str, base: str) -> tuple[list[SourceFile], list[str]]:
+    """List the files that `uri` names, sorted by their names below `base`, and what a range names in vain."""
     by_name = {name: _find(name, base) for name in expand_ranges(uri)}
     found = [file for files in by_name.values() for file in files]
-    odd = [file.uri for file in found if not is_shard(file.name)]
-    if odd:
-        raise SourceError(f"{odd[0]} is of no known format: a source is a .tar, or a folder of .tar or image files")
     absent = [name for name, files in by_name.items() if name != uri and not files]
     return sorted({file.name: file for file in found}.values(), key=lambda file: file.name), absent
-
-
-def is_shard(name: str) -> bool:
-    """Say whether a file name ends like a shard's."""
-    return name.lower().endswith(".tar")
 
 
 def refuse_unknown_braces(uri: str) -> None:

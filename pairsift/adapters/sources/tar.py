@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
+from pairsift.adapters.sources.files import read_held
 from pairsift.core.records import Damage
 
 END_BLOCKS_BYTES = 2 * tarfile.BLOCKSIZE
@@ -21,12 +22,13 @@ _BAD_HEADER = (tarfile.TarError, ValueError, OverflowError, MemoryError, Recursi
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A regular file in a tar: `size` bytes from `offset`; `data` only if it was wanted."""
+    """A regular file in a tar: `size` bytes from `offset`; its `data` if wanted, or the `sha256` of too much of it."""
 
     name: str
     offset: int
     size: int
     data: bytes | None
+    sha256: str | None = None
 
 
 class _Header(tarfile.TarInfo):
@@ -70,8 +72,9 @@ def read_members(stream: BinaryIO, is_wanted: Callable[[str], bool]) -> Iterator
             yield Damage(f"{header.name!r} is cut: {there} of {header.size} bytes", start)
             return
         if header.isreg() and not header.issparse():
-            data = _read_data(stream, header) if is_wanted(header.name) else None
-            yield Member(header.name, header.offset_data, header.size, data)
+            stream.seek(header.offset_data)
+            data, sha256 = read_held(stream, header.size) if is_wanted(header.name) else (None, None)
+            yield Member(header.name, header.offset_data, header.size, data, sha256)
 
 
 def _next_header(tar: tarfile.TarFile, stream: BinaryIO) -> tarfile.TarInfo:
@@ -81,11 +84,6 @@ def _next_header(tar: tarfile.TarFile, stream: BinaryIO) -> tarfile.TarInfo:
     if header.size < 0 or tar.offset <= start:
         raise tarfile.ReadError("negative size in a pax record")
     return header
-
-
-def _read_data(stream: BinaryIO, header: tarfile.TarInfo) -> bytes:
-    stream.seek(header.offset_data)
-    return stream.read(header.size)
 
 
 def _end_at(stream: BinaryIO, start: int, total: int) -> list[Damage] | None:

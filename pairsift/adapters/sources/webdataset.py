@@ -1,13 +1,17 @@
 """WebDataset shards: tars in which consecutive members of one key are a pair."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import BinaryIO
 
+from pairsift.adapters.sources.compressed import is_compressed, open_decompressed, tar_stem
+from pairsift.adapters.sources.counts import compare, expected_pairs
 from pairsift.adapters.sources.files import SourceFile, look_at, open_stream, path_component, storable
+from pairsift.adapters.sources.sample_json import caption_in, fields_of, uid_in
+from pairsift.adapters.sources.source import Format, Listing, refuse_twins
 from pairsift.adapters.sources.tar import Member, read_members
 from pairsift.config import IngestConfig
 from pairsift.core.fingerprint import fingerprint
@@ -43,15 +47,11 @@ class WebDataset:
 
     def partitions(self, known: Mapping[str, Sequence[str]], config: IngestConfig) -> list[PartitionSpec]:  # noqa: ARG002 - shards need neither
         """Make one partition of every shard; its key is the shard's path below the source's base, without `.tar`."""
-        return [_spec(shard) for shard in self.shards]
-
-    def read(self, spec: PartitionSpec) -> Iterator[ReadPair | Damage]:
-        """Read one shard; see `read`."""
-        return read(spec)
+        return refuse_twins([_spec(shard) for shard in self.shards])
 
 
 def _spec(shard: SourceFile) -> PartitionSpec:
-    key = path_component(shard.name.removesuffix(".tar"))
+    key = path_component(tar_stem(shard.name))
     return PartitionSpec(key, shard.uri, FORMAT, _identify(key, shard))
 
 
@@ -59,40 +59,54 @@ def _identify(key: str, shard: SourceFile) -> str:
     return fingerprint([[key, shard.size, shard.version]])
 
 
-def identify_now(spec: PartitionSpec) -> str:
+def identify_now(spec: PartitionSpec, config: IngestConfig) -> str:  # noqa: ARG001 - see read
     """Identify a shard as it is now; as it was listed where it is gone, which reading it will tell."""
     shard = look_at(spec.uri)
     return spec.input_fingerprint if shard is None else _identify(spec.key, shard)
 
 
-def read(spec: PartitionSpec) -> Iterator[ReadPair | Damage]:
+def is_shard(name: str) -> bool:
+    """Say whether a file name ends like a shard's, compressed or not."""
+    return name.lower().endswith(".tar") or is_compressed(name)
+
+
+def read(spec: PartitionSpec, config: IngestConfig) -> Iterator[ReadPair | Damage]:  # noqa: ARG001 - a shard needs no config
     """Read a shard once, front to back; a damage, if there is one, comes last and ends the reading.
 
-    A sample with neither picture nor caption is not a pair. The pairs that img2dataset's `_stats.json` beside the
-    shard counts, and that are not there, are lost. ContainerDamagedError where no pair is readable, SourceChangedError
-    where the shard is gone.
+    A sample with neither picture nor caption is not a pair. The pairs that are counted beside the shard (see `counts`),
+    and that are not there, are lost. ContainerDamagedError where no pair is readable, SourceChangedError where the
+    shard is gone.
     """
-    pairs = 0
+    keys: list[str] = []
     damage = None
-    with _open_shard(spec.uri) as stream:
+    with _open_shard(spec.uri) as (stream, fault):
         for sample in _samples(read_members(stream, _is_wanted)):
             if isinstance(sample, Damage):
-                damage = sample
+                damage = sample if fault is None else replace(sample, message=f"{fault}; {sample.message}")
             elif (pair := _pair(spec.uri, sample)) is not None:
-                pairs += 1
+                keys.append(pair.pair.key)
                 yield pair
-    damage = _count_lost(spec.uri, pairs, damage)
-    if damage is not None and pairs == 0:
-        raise ContainerDamagedError(f"{spec.uri}: no pair is readable: {damage.message} (at byte {damage.offset})")
-    if damage is not None:
-        yield damage
+    if fault is not None and damage is None:  # such as a checksum at the very end
+        damage = Damage(fault, 0, lost_pairs=0)
+    found = compare(expected_pairs(spec.uri), keys, damage)
+    if found and not keys:
+        raise ContainerDamagedError(f"{spec.uri}: no pair is readable: {found[0].message} (at byte {found[0].offset})")
+    yield from found
 
 
-def _open_shard(uri: str) -> BinaryIO:
+@contextmanager
+def _open_shard(uri: str) -> Iterator[tuple[BinaryIO, str | None]]:
     try:
-        return open_stream(uri)
+        with ExitStack() as opened:
+            if is_compressed(uri):
+                shard = opened.enter_context(open_decompressed(uri))
+            else:
+                shard = opened.enter_context(open_stream(uri)), None
+            kept = opened.pop_all()
     except FileNotFoundError as error:
         raise SourceChangedError(f"{uri} is gone since the source was listed: run again") from error
+    with kept:
+        yield shard
 
 
 def _is_wanted(name: str) -> bool:
@@ -130,61 +144,35 @@ def _samples(members: Iterable[Member | Damage]) -> Iterator[Sample | Damage]:
 
 def _pair(uri: str, sample: Sample) -> ReadPair | None:
     image = next((sample.members[suffix] for suffix in IMAGE_SUFFIXES if suffix in sample.members), None)
-    fields = _json_fields(sample.members.get("json"))
+    fields = fields_of(sample.members["json"].data) if "json" in sample.members else {}
     caption, text = _caption(sample, fields)
     is_partial = image is None or caption is None
     if (image is None and caption is None) or (is_partial and sample.is_cut):
         return None
-    uid = fields.get("uid")
     pair = SourcePair(
         key=storable(sample.key),
         image=_location(uri, image),
         caption=_location(uri, caption),
-        source_uid=storable(uid) if isinstance(uid, str) and uid else None,
+        source_uid=uid_in(fields),
     )
-    return ReadPair(pair, None if image is None else image.data, text, fields)
+    data, sha256 = (None, None) if image is None else (image.data, image.sha256)
+    return ReadPair(pair, data, text, fields, sha256)
 
 
 def _caption(sample: Sample, fields: Mapping[str, object]) -> tuple[Member | None, bytes | None]:
-    """Find the caption: the `.txt`, or else `caption` or `text` of the `.json`."""
+    """Find the caption: the `.txt`, or else that of the `.json`."""
     if "txt" in sample.members:
         return sample.members["txt"], sample.members["txt"].data
-    for name in ("caption", "text"):
-        text = fields.get(name)
-        if isinstance(text, str):
-            return sample.members["json"], text.encode(errors="surrogatepass")
-    return None, None
-
-
-def _json_fields(member: Member | None) -> dict[str, object]:
-    try:
-        fields = json.loads(member.data or b"") if member is not None else {}
-    except (ValueError, RecursionError):
-        return {}
-    return fields if isinstance(fields, dict) else {}
+    text = caption_in(fields)
+    return (None, None) if text is None else (sample.members["json"], text)
 
 
 def _location(uri: str, member: Member | None) -> Location | None:
     return None if member is None else Location(uri, member.offset, member.size)
 
 
-def _count_lost(uri: str, pairs: int, damage: Damage | None) -> Damage | None:
-    """Count what a damage cost by img2dataset's own count of the shard's pairs, where there is one."""
-    expected = _expected_pairs(uri)
-    if expected is None:
-        return damage
-    if damage is not None:
-        return replace(damage, lost_pairs=max(expected - pairs, 0))
-    if expected > pairs:
-        message = f"the shard ends whole with {pairs} pairs, but its _stats.json counts {expected}"
-        return Damage(message, 0, expected - pairs)
-    return None
+def _open(listing: Listing, _: IngestConfig) -> WebDataset:
+    return WebDataset(tuple(listing.files), listing.why, listing.missing_days)
 
 
-def _expected_pairs(uri: str) -> int | None:
-    try:
-        with open_stream(f"{uri[:-4]}_stats.json") as stream:
-            successes = json.load(stream)["successes"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return successes if isinstance(successes, int) else None
+WEBDATASET = Format("WebDataset shard(s)", is_shard, _open, read, identify_now)

@@ -147,6 +147,17 @@ class CalibrationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetRow:
+    """A target set under a name, for pairs scored in one way; `rows` pictures of `source`."""
+
+    name: str
+    score_fingerprint: str
+    fingerprint: str
+    rows: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """Pairs of one partition; read = kept + dropped + quarantined, or something was lost."""
 

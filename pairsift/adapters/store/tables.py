@@ -101,8 +101,8 @@ decision_set = Table(
     Column("id", Integer, primary_key=True),
     Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
     Column("policy_id", ForeignKey("policy.id"), nullable=False),
-    # A `decision_basis`: the calibration's fingerprint, UNCALIBRATED without one, and the digests of what other
-    # partitions say; in older versions the rule of partitions' own.
+    # A `decision_basis`: the calibration's fingerprint, UNCALIBRATED without one, the target set's, and the digests of
+    # what other partitions say; in older versions the rule of partitions' own.
     Column("calibration", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     # Named as it was made: SQLite can rename the column, but the constraint only by copying the table.
@@ -131,6 +131,21 @@ dataset_calibration = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("calibration_fingerprint", ForeignKey("calibration.fingerprint"), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Target sets by the names that policies call them, as pairs scored so see them; of one name the newest row counts.
+target_set = Table(
+    "target_set",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("score_fingerprint", Text, nullable=False),
+    # Of the file under targets/.
+    Column("fingerprint", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "name", "score_fingerprint"),
 )
 
 run = Table(
@@ -276,6 +291,8 @@ decision = Table(
     # The uid that names the pair's group of copies, and PARTITION/KEY of the pair that is kept in its place.
     Column("duplicate_group", Text),
     Column("duplicate_of", Text),
+    Column("neg_clip_loss", Double),
+    Column("norm_sim", Double),
     # Stored, though it could be counted: a window in the view would read a whole partition to explain one pair.
     Column("export_row", Integer),
     sqlite_with_rowid=False,
@@ -394,5 +411,7 @@ DECISION_COLUMNS: tuple[str, ...] = (
     "multiplicity",
     "duplicate_group",
     "duplicate_of",
+    "neg_clip_loss",
+    "norm_sim",
 )
 """Order of the values in a row for `decision`; the store adds the ids and numbers the kept rows."""

@@ -119,6 +119,8 @@ def _decision_columns() -> tuple[ColumnElement[object], ...]:
         decision.c.alignment_z.label("pair_alignment_z"),
         decision.c.alignment_p.label("pair_alignment_p"),
         decision.c.alignment_q.label("pair_alignment_q"),
+        decision.c.neg_clip_loss.label("pair_neg_clip_loss"),
+        decision.c.norm_sim.label("pair_norm_sim"),
         policy.c.name.label("policy"),
         policy.c.version.label("policy_version"),
         decision.c.verdict,

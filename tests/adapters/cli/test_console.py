@@ -73,6 +73,7 @@ def run_summary(**values: object) -> dict[str, object]:
     """The summary of a run that read nothing."""
     return {
         "dataset": "cats",
+        "source": "webdataset: 3 WebDataset shard(s) under /cats",
         "missing_days": [],
         "partitions": {"committed": 0, "skipped": 0, "failed": 1},
         "pairs": {"read": 0, "kept": 0, "dropped": 0, "quarantined": 0},
@@ -93,6 +94,10 @@ def test_run_names_the_days_whose_files_are_not_all_there():
     assert "2026-11-25" in drawn(render_run(run_summary(missing_days=["2026-11-24", "2026-11-25"])))
 
 
+def test_run_says_what_was_read_and_why():
+    assert "Source    webdataset: 3 WebDataset shard(s) under /cats" in drawn(render_run(run_summary()))
+
+
 def test_run_says_how_many_pairs_were_measured_before_where_there_are_some():
     assert "Recalled  9 pairs, measured before" in drawn(render_run(run_summary(recalled=9)))
     assert "Recalled" not in drawn(render_run(run_summary(recalled=0)))
@@ -104,7 +109,7 @@ LANGUAGE = {"name": "text.language", "before": "en", "now": "fr", "psi": 1.2, "k
 def test_status_names_what_drifted_below_the_partitions_of_its_data_set():
     drifted = {"level": "fail", "moved": ["text.language"], "findings": [LANGUAGE]}
     still = {"level": "none", "moved": [], "findings": [LANGUAGE]}
-    fields = ("status", "attempt", "pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined", "error")
+    fields = ("status", "attempt", "pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined", "error", "damage")
     rows = [
         {"dataset": "cats", "partition": partition, "drift": drift, **dict.fromkeys(fields)}
         for partition, drift in (("a", drifted), ("b", still), ("c", None))
@@ -116,6 +121,22 @@ def test_status_names_what_drifted_below_the_partitions_of_its_data_set():
         ["a", "fail", "text.language PSI 1.20, KS 0.60 (en → fr)"]
     ]
     assert "Drift" not in drawn(render_status({"partitions": rows[1:]}))
+
+
+def test_status_names_the_partitions_of_which_a_part_could_not_be_read():
+    fields = ("status", "attempt", "pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined", "error", "drift")
+    damage = {"a": ["half of it (byte 7; pairs lost: 3)", "more"], "b": [], "c": None}
+    rows = [
+        {"dataset": "cats", "partition": partition, "damage": damaged, **dict.fromkeys(fields)}
+        for partition, damaged in damage.items()
+    ]
+
+    shown = drawn(render_status({"partitions": rows})).partition("Degraded in cats")[2]
+
+    assert [line.strip().split(maxsplit=2) for line in shown.splitlines() if "lost" in line] == [
+        ["a", "2", "half of it (byte 7; pairs lost: 3)"]
+    ]
+    assert "Degraded" not in drawn(render_status({"partitions": rows[1:]}))
 
 
 def test_run_names_what_drifted_and_nothing_where_nothing_did():
@@ -133,7 +154,15 @@ def test_status_and_run_let_no_control_character_of_an_error_or_a_key_through():
     text = "\x1b]0;title\x07"
     counts = dict.fromkeys(("pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined"), 0)
     drift = {"level": "warn", "moved": ["text.language"], "findings": [{**LANGUAGE, "now": text}]}
-    row = {"dataset": "cats", "partition": text, "status": "failed", "attempt": 1, "error": text, **counts}
+    row = {
+        "dataset": "cats",
+        "partition": text,
+        "status": "failed",
+        "attempt": 1,
+        "error": text,
+        "damage": [text],
+        **counts,
+    }
     summary = run_summary(
         failed=[{"partition": text, "error": text}],
         example=text,

@@ -205,10 +205,12 @@ def test_what_goes_wrong_in_a_process_is_told(pairsift: Command, sharded: Path, 
     assert {row[2] for row in lineage().values()} == {"1"}
 
 
-def decide_and_die(policy: str, partitions: int) -> None:
-    """Decide in this process, which ends as by `kill -9` when so many partitions are decided."""
-    settings = Settings()
-    engine = open_engine(settings.store_url)
+def decide_and_die(url: str, storage: Path, policy: str, partitions: int) -> None:
+    """Decide in this process, which ends as by `kill -9` when so many partitions are decided.
+
+    It is told where: a fork server has the environment of whichever test was the first to start one.
+    """
+    engine = open_engine(url)
     decided: list[object] = []
 
     def die(engine: Engine) -> None:  # noqa: ARG001 - the event's signature
@@ -219,13 +221,13 @@ def decide_and_die(policy: str, partitions: int) -> None:
     def count() -> None:
         die(engine)
 
-    decide_again(engine, settings.storage, Again("source", load_policy(policy)), count)
+    decide_again(engine, storage, Again("source", load_policy(policy)), count)
 
 
 def test_a_kill_half_way_leaves_the_old_set_active_and_a_repeat_completes_it(pairsift: Command, sharded: Path):
     strict = str(cut_at(sharded.parent, 0.5))
     before = lineage()
-    process = _processes.Process(target=decide_and_die, args=(strict, 1))
+    process = _processes.Process(target=decide_and_die, args=(Settings().store_url, Settings().storage, strict, 1))
     process.start()
     process.join()
     after_the_kill = (process.exitcode, lineage(), pairsift("check")[0], row_counts()["decided_attempt"])

@@ -28,7 +28,8 @@ LINEAGE = [
     *("dataset", "partition", "attempt", "key", "uid", "source_uid", "source_uri", "byte_offset", "byte_size"),
     *("image_sha256", "raw_caption", "caption"),
     *(signal.column for signal in SIGNALS),
-    *("pair_alignment_z", "pair_alignment_p", "pair_alignment_q", "policy", "policy_version", "verdict", "kept"),
+    *("pair_alignment_z", "pair_alignment_p", "pair_alignment_q", "pair_neg_clip_loss", "pair_norm_sim"),
+    *("policy", "policy_version", "verdict", "kept"),
     *(
         "reason",
         "duplicate_group",
