@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from pairsift.core.arrays import Floats, Integers
-from pairsift.core.double_normalisation import Embedded, calibrated_z, prepare_reference
+from pairsift.core.double_normalisation import calibrated_z, prepare_reference
+from pairsift.core.embedded import Embedded
 from pairsift.core.folds import PARTNERS, deal_folds, resampled_groups, swap_auc, swap_partners, with_interval
 from pairsift.models.fusion_heads import FusionHead
 from pairsift.models.fusion_training import Lessons, Split, Trial, match, try_out
