@@ -21,7 +21,7 @@ from benchmarks.markdown import print_table
 from pairsift.adapters.chunks import EMBEDDINGS, ChunkData
 from pairsift.adapters.exports import FORMATS, ExportBatch, ExportRequest, write_export
 from pairsift.core.deciding import Decision
-from pairsift.core.records import IngestedPair, Location, Verdict
+from pairsift.core.records import IngestedPair, Location, SignalValue, Verdict
 from pairsift.core.signals import SIGNALS
 
 CHUNK_PAIRS = 512
@@ -30,7 +30,7 @@ PICTURES = 64
 """Different ones: all pairs take turns, so that the source stays in the system's cache and the writing is measured."""
 
 SIZE = 384
-VALUES = {"float": 0.25, "int": 640, "str": "en"}
+VALUES: dict[str, SignalValue] = {"float": 0.25, "int": 640, "str": "en"}
 KEEP = Decision(Verdict.KEEP, None, 1.5, 0.01, 0.02)
 
 

@@ -20,7 +20,7 @@ import open_clip_train.data as trainer
 import pyarrow.parquet as pq
 import pytest
 import webdataset
-from pandas._libs.parsers import STR_NA_VALUES
+from pandas._libs.parsers import STR_NA_VALUES  # type: ignore[import-not-found]  # compiled, and in no stub
 from PIL import Image
 
 from pairsift.adapters.chunks import ChunkData
@@ -40,7 +40,7 @@ from pairsift.adapters.sources import open_source, read_partition
 from pairsift.adapters.store.queries import ActiveExport
 from pairsift.config import ExportFormat, IngestConfig
 from pairsift.core.deciding import Decision
-from pairsift.core.records import IngestedPair, Location, ReadPair, Reason, Verdict
+from pairsift.core.records import IngestedPair, Location, ReadPair, Reason, SignalValue, Verdict
 from pairsift.core.signals import SIGNALS
 from pairsift.errors import ConfigError, SourceChangedError
 
@@ -102,6 +102,11 @@ def pair(n: int, key: str, pictures: Path) -> IngestedPair:
     return IngestedPair(n, uid, key, where, sha256(PICTURES[n]).hexdigest(), b"raw", None)
 
 
+def value(n: int, kind: str) -> SignalValue:
+    values: dict[str, SignalValue] = {"float": n / 7, "int": n, "str": "en"}
+    return values[kind]
+
+
 def decision(key: str) -> Decision:
     if key == "dropped":
         return Decision(Verdict.DROP, Reason.BLURRY)
@@ -115,7 +120,7 @@ def batch(numbers: Sequence[int], pictures: Path) -> ExportBatch:
     chunk = ChunkData(
         uids=[each.uid for each in pairs],
         captions=[ORIGINS[key] for key in keys],
-        signals={s.name: [{"float": n / 7, "int": n, "str": "en"}[s.type] for n in numbers] for s in SIGNALS},
+        signals={signal.name: [value(n, signal.type) for n in numbers] for signal in SIGNALS},
         unmeasurable=[{} for _ in numbers],
         image_embedding=vectors,
         text_embedding=-vectors,
@@ -317,9 +322,11 @@ def test_open_clip_reads_its_csv_from_the_folder_of_the_manifest(
     monkeypatch.chdir(out / "cats")
     said: list[str] = []
 
-    data = trainer.get_csv_dataset(
-        arguments, lambda image: image.size, is_train=True, tokenizer=lambda texts: said.extend(texts) or texts
-    )
+    def noted(texts: list[str]) -> list[str]:
+        said.extend(texts)
+        return texts
+
+    data = trainer.get_csv_dataset(arguments, lambda image: image.size, is_train=True, tokenizer=noted)
     read = [data.dataloader.dataset[n] for n in range(len(data.dataloader.dataset))]
 
     twice = [*range(TWICE + 1), *range(TWICE, len(KEPT))]
@@ -346,8 +353,8 @@ def test_kohya_finds_a_picture_and_one_line_of_caption_each_by_repeats(pictures:
             read[path.read_bytes()] = (repeats, lines[0].strip() if lines else "")
 
     captions = [" ".join(caption.split()) for caption in CAPTIONS]
-    repeats = [2 if key == "a/b" else 1 for key in KEPT]
-    assert read == dict(zip(KEPT_PICTURES, zip(repeats, captions, strict=True), strict=True))
+    often = [2 if key == "a/b" else 1 for key in KEPT]
+    assert read == dict(zip(KEPT_PICTURES, zip(often, captions, strict=True), strict=True))
     assert index.rows == len(KEPT)
 
 

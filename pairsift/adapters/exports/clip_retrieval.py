@@ -56,7 +56,7 @@ def _embedded(batch: ExportBatch) -> list[int]:
 
 def _is_embedded(batch: ExportBatch, rows: Sequence[int]) -> list[bool]:
     both = np.hstack([batch.chunk.image_embedding[rows], batch.chunk.text_embedding[rows]])
-    whole: list[bool] = np.isfinite(both).all(axis=1).tolist()
+    whole: list[bool] = np.logical_and.reduce(np.isfinite(both), axis=1).tolist()
     return whole
 
 
