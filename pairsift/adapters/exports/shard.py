@@ -56,3 +56,4 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     member.size = len(data)
     member.mode = 0o444
     tar.addfile(member, io.BytesIO(data))
+    tar.members.clear()  # type: ignore[attr-defined]  # typeshed lacks it; else it keeps each one, 1 kB a pair
