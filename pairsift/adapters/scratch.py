@@ -85,7 +85,7 @@ def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[Prepared
     with needing_room(pixels), pixels.open("wb") as file:
         for pair in prepared:
             if pair.pixels is not None:
-                file.write(pair.pixels.tobytes())
+                file.write(np.ascontiguousarray(pair.pixels).data)
             measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
             rows.append({"uid": pair.uid, "image": pair.image, "caption": pair.caption, **measured})
     with needing_room(measurements):
