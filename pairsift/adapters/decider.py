@@ -15,6 +15,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from pairsift.adapters.calibrations import load_calibration
+from pairsift.adapters.memory import collect_rarely
 from pairsift.adapters.results import count_verdicts, decision_rows
 from pairsift.adapters.store.decisions import CommittedPartition, decide_attempt
 from pairsift.adapters.store.engine import open_engine
@@ -40,7 +41,7 @@ from pairsift.core.policy import Policy
 from pairsift.core.relative import References, complete, frozen_pools, relative_identities, relative_signals
 from pairsift.core.selection import Pools
 from pairsift.core.selects import Pool
-from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH
 from pairsift.errors import ConfigError
 
 PAIRS_OF_A_PROCESS = 100_000
@@ -200,12 +201,13 @@ def decide_in_processes(decider: Decider, tasks: Sequence[Task], processes: int 
 
 def require_measured(policy: Policy, table: PairTable, key: str) -> None:
     """Refuse (ConfigError) a policy that goes by signals which the partition's encoder did not measure of any pair."""
-    for signal_name in sorted(policy.signals & frozenset({CONSISTENCY, *BASELINE_SIGNALS})):
+    for signal_name in sorted(policy.signals & frozenset({FUSION_MATCH, CONSISTENCY, *BASELINE_SIGNALS})):
         absent = np.isnan(table.columns.numbers(signal_name)) & (table.columns.why_absent(signal_name) == 0)
         if table.columns.count > 0 and bool(absent.all()):
+            remedy = "name a head in score.fusion" if signal_name == FUSION_MATCH else "set score.baseline to on"
             raise ConfigError(
-                f"policy {policy.name!r} goes by {signal_name}, which was not measured in partition {key}: set "
-                "score.baseline to on and run the source again"
+                f"policy {policy.name!r} goes by {signal_name}, which was not measured in partition {key}: {remedy} "
+                "and run the source again"
             )
 
 
@@ -217,6 +219,7 @@ def _begin(url: str, plan: DecidingPlan) -> None:
     """Open the store in a process of the pool, which ends with the process that started it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them, and one tells it
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    collect_rarely()
     _deciders.append(Decider(open_engine(url), plan))
 
 

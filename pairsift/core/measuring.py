@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 from pairsift.core.captions import readable_in_english
 from pairsift.core.records import Measurement, Reason, SignalValue
-from pairsift.core.signals import CONSISTENCY, IMAGE_SIGNALS, SIGNALS, TEXT_SIGNALS
+from pairsift.core.signals import CONSISTENCY, FUSION_MATCH, IMAGE_SIGNALS, SIGNALS, TEXT_SIGNALS
 
-NEEDS_IMAGE = frozenset({"pair.alignment", CONSISTENCY, "baseline.image_quality", "baseline.pair_quality"})
-NEEDS_CAPTION = frozenset({"pair.alignment", CONSISTENCY, "baseline.text_quality", "baseline.pair_quality"})
+NEEDS_IMAGE = frozenset(
+    {"pair.alignment", FUSION_MATCH, CONSISTENCY, "baseline.image_quality", "baseline.pair_quality"}
+)
+NEEDS_CAPTION = frozenset(
+    {"pair.alignment", FUSION_MATCH, CONSISTENCY, "baseline.text_quality", "baseline.pair_quality"}
+)
 
 
 @dataclass(frozen=True, slots=True)
