@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pairsift.core.captions import readable_in_english
 from pairsift.core.records import Measurement, Reason, SignalValue
-from pairsift.core.signals import CONSISTENCY, IMAGE_SIGNALS, SIGNALS, TEXT_SIGNALS
+from pairsift.core.signals import CONSISTENCY, IMAGE_SIGNALS, MASKED, SIGNALS, TEXT_SIGNALS
 
-NEEDS_IMAGE = frozenset({"pair.alignment", CONSISTENCY, "baseline.image_quality", "baseline.pair_quality"})
-NEEDS_CAPTION = frozenset({"pair.alignment", CONSISTENCY, "baseline.text_quality", "baseline.pair_quality"})
+NEEDS_IMAGE = frozenset({"pair.alignment", MASKED, CONSISTENCY, "baseline.image_quality", "baseline.pair_quality"})
+NEEDS_CAPTION = frozenset({"pair.alignment", MASKED, CONSISTENCY, "baseline.text_quality", "baseline.pair_quality"})
 
 
 @dataclass(frozen=True, slots=True)

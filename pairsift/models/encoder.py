@@ -8,7 +8,7 @@ from pairsift.core.fingerprint import SCORING_VERSION, fingerprint
 from pairsift.core.images import SQUARE, Fit
 from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
-from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, MASKED
 from pairsift.errors import ConfigError, ModelUnavailableError
 from pairsift.models import conse
 from pairsift.models.checkpoints import find_clip
@@ -18,6 +18,7 @@ from pairsift.models.device import resolve
 from pairsift.models.files import CLIP_PREFIX
 from pairsift.models.quantised import INT8
 from pairsift.models.scores import Encoder, ModelCard
+from pairsift.models.text_detection import detector_fingerprint
 from pairsift.settings import Settings
 
 _loaded: dict[tuple[ScoreConfig, Path | None], Encoder] = {}
@@ -53,16 +54,18 @@ def picture_fit(config: ScoreConfig) -> Fit:
 
 def left_out(config: ScoreConfig) -> frozenset[str]:
     """Name the signals that the encoder of a config does not measure."""
+    masked = () if config.mask_text else (MASKED,)
     if not config.encoder.startswith(CLIP_PREFIX):
-        return frozenset()
-    return frozenset({CONSISTENCY} if config.baseline == "on" else {CONSISTENCY, *BASELINE_SIGNALS})
+        return frozenset(masked)
+    return frozenset({CONSISTENCY, *masked, *(() if config.baseline == "on" else BASELINE_SIGNALS)})
 
 
 def require_signals(policy: Policy, score: ScoreConfig) -> None:
     """Refuse (ConfigError) a policy that goes by signals which the encoder does not measure."""
     lacking = sorted(policy.signals & left_out(score))
     if lacking:
-        remedy = "score with the encoder conse" if CONSISTENCY in lacking else "set score.baseline to on"
+        remedies = {CONSISTENCY: "score with the encoder conse", MASKED: "set score.mask_text to true"}
+        remedy = next((remedies[name] for name in remedies if name in lacking), "set score.baseline to on")
         raise ConfigError(
             f"policy {policy.name!r} goes by {', '.join(lacking)}, which {score.encoder} does not measure by itself: "
             f"{remedy}"
@@ -72,6 +75,8 @@ def require_signals(policy: Policy, score: ScoreConfig) -> None:
 def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner: Cleaner) -> str:
     """Identify how pairs are scored: preprocessing, cleaner, weights, dtype, backend and scoring version.
 
+    What finds text is part of it only where text is masked.
+
     Reads the weight files' bytes and builds no net. Raises ModelUnavailableError as `load_encoder` does.
     """
     return fingerprint(
@@ -80,6 +85,7 @@ def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner
             "preprocess": preprocess.identity,
             "cleaner": cleaner,
             "encoder": _find(resolve(config)).fingerprint,
+            **({"text_detector": detector_fingerprint()} if config.mask_text else {}),
         }
     )
 
