@@ -149,6 +149,16 @@ class ScoreConfig(Model):
         default="all-MiniLM-L6-v2",
         description="Sentence encoder of conse: all-MiniLM-L6-v2, or the folder of a BERT-like SentenceTransformer.",
     )
+    adapter: str | None = Field(
+        default=None,
+        description="Adapter of conse to one's own domain, by the name that `pairsift adapt` gave it; null for none.",
+    )
+    fusion: str | None = Field(
+        default=None,
+        description="Fusion head that pair.fusion_match and the fused embeddings come from, by the name that `pairsift "
+        "train-fusion` gave it, or best: the one with the highest held-out AUC of those for the encoder. null: the "
+        "fusion without trained weights, and no such signal.",
+    )
     device: str = Field(
         default="auto",
         description="auto, cpu, cuda or cuda:N; auto takes CUDA if there is one where the run itself is executed. "

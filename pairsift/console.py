@@ -33,7 +33,7 @@ def show(value: Mapping[str, Any], as_json: bool, render: Render) -> None:
         return
     console = Console()
     for part in render(value):
-        console.print(part, highlight=False)
+        console.print(part, highlight=False, soft_wrap=isinstance(part, Text))  # a line is never broken
 
 
 def plain(value: object) -> Text:

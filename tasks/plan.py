@@ -27,6 +27,7 @@ from pairsift.adapters.store.registry import (
 )
 from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
+from pairsift.adapters.store.trained import best_head
 from pairsift.adapters.targets import find_target
 from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest
 from pairsift.core.calibration import decision_basis, pilot_order
@@ -35,9 +36,10 @@ from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
 from pairsift.core.naming import dataset_name
 from pairsift.core.policy import Policy
+from pairsift.core.training import BEST
 from pairsift.errors import ConfigError
 from pairsift.models.device import resolve
-from pairsift.models.encoder import model_cards, require_signals, score_fingerprint
+from pairsift.models.encoder import model_cards, require_signals, score_fingerprint, space_of
 from pairsift.settings import Settings
 from tasks.references import PlannedPartition, RunPlan
 from tasks.retrying import STAGE
@@ -118,6 +120,8 @@ def pin_calibration(plan: RunPlan, calibration: str | None) -> RunPlan:
 def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
     """Resolve everything that is the same for all partitions of a run; a partition's own is filled in later."""
     score = resolve(request.config.score, elsewhere=request.config.dispatch.work_pool is not None)
+    if score.fusion == BEST:
+        score = score.model_copy(update={"fusion": best_head(store(), space_of(score), score.encoder)})
     require_signals(policy, score)
     config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()})
     config = config.model_copy(update={"chunk_pairs": chunk_pairs(config)})

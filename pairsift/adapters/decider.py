@@ -40,7 +40,7 @@ from pairsift.core.policy import Policy
 from pairsift.core.relative import References, complete, frozen_pools, relative_identities, relative_signals
 from pairsift.core.selection import Pools
 from pairsift.core.selects import Pool
-from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, MASKED
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH, MASKED
 from pairsift.errors import ConfigError
 
 PAIRS_OF_A_PROCESS = 100_000
@@ -198,14 +198,18 @@ def decide_in_processes(decider: Decider, tasks: Sequence[Task], processes: int 
         pool.shutdown(cancel_futures=True)
 
 
+_REMEDIES = {FUSION_MATCH: "name a head in score.fusion", MASKED: "set score.mask_text to true"}
+
+
 def require_measured(policy: Policy, table: PairTable, key: str) -> None:
     """Refuse (ConfigError) a policy that goes by signals which the partition's encoder did not measure of any pair."""
-    for signal_name in sorted(policy.signals & frozenset({CONSISTENCY, MASKED, *BASELINE_SIGNALS})):
+    for signal_name in sorted(policy.signals & frozenset({FUSION_MATCH, MASKED, CONSISTENCY, *BASELINE_SIGNALS})):
         absent = np.isnan(table.columns.numbers(signal_name)) & (table.columns.why_absent(signal_name) == 0)
         if table.columns.count > 0 and bool(absent.all()):
+            remedy = _REMEDIES.get(signal_name, "set score.baseline to on")
             raise ConfigError(
-                f"policy {policy.name!r} goes by {signal_name}, which was not measured in partition {key}: set "
-                f"{'score.mask_text' if signal_name == MASKED else 'score.baseline'} to on and run the source again"
+                f"policy {policy.name!r} goes by {signal_name}, which was not measured in partition {key}: {remedy} "
+                "and run the source again"
             )
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-SCORING_VERSION = 2
+SCORING_VERSION = 3
 """Raise by hand when a change of code changes any signal or embedding; a golden test guards it."""
 
 

@@ -51,6 +51,17 @@ class Prepared:
     masked_pixels: Pixels | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedLesson:
+    """A readable pair that a model learns from, with the perceptual hash of its picture."""
+
+    uid: str
+    image_sha256: str
+    pixels: Pixels
+    caption: str
+    hash: str | None
+
+
 def prepare_pairs(
     pairs: Iterable[IngestedPair],
     picture: Callable[[IngestedPair], PreparedImage],

@@ -11,11 +11,13 @@ from torch.nn import functional
 
 from pairsift.core.baseline import pair_quality, text_quality
 from pairsift.core.images import SQUARE
+from pairsift.core.signals import FUSION_MATCH
 from pairsift.models.classifiers import Classifier
 from pairsift.models.device import turn
 from pairsift.models.feeding import BatchSize, PictureFeed
 from pairsift.models.fusion import fuse
-from pairsift.models.scores import ModelCard, Scores, as_scores, rows_by_caption, spread
+from pairsift.models.fusion_heads import FusionHead
+from pairsift.models.scores import ModelCard, Scores, Sides, as_scores, rows_by_caption, spread
 from pairsift.models.towers import Pair
 
 BUCKETS = (8, 12, 16, 20, 24, 32, 48, 64)
@@ -60,11 +62,15 @@ class _Readings:
 
 @dataclass(slots=True)
 class _Sights:
-    """What m pictures of n pairs show, on the device: unit `vectors` (m, d), `fused` (n, d), `variances` (m,)."""
+    """What m pictures of n pairs show, on the device.
+
+    Unit `vectors` (m, d) and `fused` (n, d), `variances` (m,), and `matches` (n,) of a trained head.
+    """
 
     vectors: torch.Tensor
     fused: torch.Tensor
     variances: torch.Tensor
+    matches: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,8 @@ class Clip:
     pools_early: bool = False
     classifier: Classifier | None = None
     buckets: tuple[int, ...] = field(default=BUCKETS)
+    space: str = ""
+    head: FusionHead | None = None
 
     @torch.inference_mode()
     def score(self, pixels: NDArray[np.uint8], image_of: NDArray[np.int64], captions: Sequence[str | None]) -> Scores:
@@ -107,11 +115,14 @@ class Clip:
         with turn(self.device):
             readings = self._read(ids)
             sights = self._see(pixels, image_of, caption_of, readings)
-            image, fused, variances, text = (
-                part.cpu().numpy() for part in (sights.vectors, sights.fused, sights.variances, readings.vectors)
+            image, fused, variances, matches, text = (
+                part.cpu().numpy()
+                for part in (sights.vectors, sights.fused, sights.variances, sights.matches, readings.vectors)
             )
         text = spread(text, caption_of)
         signals = {} if self.classifier is None else _baseline(spread(variances, image_of), text)
+        if self.head is not None:
+            signals[FUSION_MATCH] = matches
         return as_scores(spread(image, image_of), text, fused, signals)
 
     def _see(
@@ -125,6 +136,7 @@ class Clip:
             torch.empty((len(pixels), self.dim), device=self.device),
             torch.full((len(image_of), self.dim), torch.nan, device=self.device),
             torch.full((len(pixels),), torch.nan, dtype=torch.float64, device=self.device),
+            torch.full((len(image_of),), torch.nan, dtype=torch.float64, device=self.device),
         )
         feed = PictureFeed(pixels, self.device)
         start = 0
@@ -137,7 +149,8 @@ class Clip:
                 stop = min(start + size, len(pixels))
                 sights.vectors[start:stop] = vectors[: stop - start]
                 pairs = np.flatnonzero((image_of >= start) & (image_of < stop) & (caption_of >= 0))
-                self._fuse(tokens, _Matches(pairs, image_of[pairs] - start, caption_of[pairs]), readings, sights.fused)
+                matches = _Matches(pairs, image_of[pairs] - start, caption_of[pairs])
+                self._fuse((vectors, tokens), matches, readings, sights)
                 if self.classifier is not None:
                     sights.variances[start:stop] = _variances(self.classifier, batch)[: stop - start]
             except torch.OutOfMemoryError as error:
@@ -146,14 +159,39 @@ class Clip:
             start = stop
         return sights
 
-    def _fuse(self, tokens: torch.Tensor, matches: _Matches, readings: _Readings, fused: torch.Tensor) -> None:
+    def _fuse(self, seen: Pair, matches: _Matches, readings: _Readings, sights: _Sights) -> None:
         """Fuse the pictures of a batch with their captions into their pairs' rows, captions of one length together."""
         lengths = readings.lengths[matches.captions]
         for length in np.unique(lengths).tolist():
             chosen = np.flatnonzero(lengths == length)
             places = (matches.pairs, matches.images, readings.rows[matches.captions])
             pair, image, row = (torch.from_numpy(place[chosen]).to(self.device) for place in places)
-            fused[pair] = fuse(tokens[image], readings.tokens[length][row], readings.valid[length][row])
+            words, valid = readings.tokens[length][row], readings.valid[length][row]
+            if self.head is None:
+                sights.fused[pair] = fuse(seen[1][image], words, valid)
+                continue
+            text = readings.vectors[torch.from_numpy(matches.captions[chosen]).to(self.device)]
+            sights.fused[pair], match = self.head(_sides(seen, image, text, words, valid))
+            sights.matches[pair] = match.double()
+
+    @torch.inference_mode()
+    def sides(self, pixels: NDArray[np.uint8], captions: Sequence[str]) -> tuple[Sides, torch.Tensor]:
+        """Give what a head learns from, of n pictures and as many captions; see `scores.Encoder`."""
+        with turn(self.device):
+            readings = self._read(self.tokenizer(list(captions)))
+            longest = int(readings.lengths.max())
+            words = torch.zeros((len(captions), longest, self.dim), device=self.device)
+            valid = torch.zeros((len(captions), longest), dtype=torch.bool, device=self.device)
+            for length, tokens in readings.tokens.items():
+                members = torch.from_numpy(np.flatnonzero(readings.lengths == length)).to(self.device)
+                words[members, :length], valid[members, :length] = tokens, readings.valid[length]
+            feed, size = PictureFeed(pixels, self.device), self.batch.size
+            batches = [
+                [part.clone() for part in self.see(feed.batch(start, size))] for start in range(0, len(pixels), size)
+            ]
+            seen = tuple(torch.cat(parts)[: len(pixels)] for parts in zip(*batches, strict=True))
+            own = torch.arange(len(captions), device=self.device)
+            return _sides((seen[0], seen[1]), own, readings.vectors, words, valid), seen[0]
 
     def _read(self, ids: torch.Tensor) -> _Readings:
         """Read different captions (u, k), those of like length together, cut behind the longest of their bucket."""
@@ -201,6 +239,12 @@ class Clip:
         needed = _LEAST_PRODUCT if self.pools_early else -(-_LEAST_PRODUCT // length)
         least = needed if self.device.type == "cpu" else rows // _SHAPES_PER_LENGTH
         return max(1, min(rows, max(least, 1 << (captions - 1).bit_length())))
+
+
+def _sides(seen: Pair, image: torch.Tensor, text: torch.Tensor, words: torch.Tensor, valid: torch.Tensor) -> Sides:
+    """Put together what a head takes of pictures by their places in a batch, and of as many captions."""
+    vectors = seen[0][image]
+    return Sides(vectors, seen[1][image], text, words, valid, (vectors * text).sum(dim=-1))
 
 
 def ends_of(ids: torch.Tensor, padding: int) -> NDArray[np.int64]:

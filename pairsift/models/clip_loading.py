@@ -22,11 +22,13 @@ from pairsift.models.clip import BUCKETS, Clip, Tokenizer, Tower, ends_of
 from pairsift.models.device import backend, torch_dtype
 from pairsift.models.feeding import ROOM, BatchSize, find_batch_size
 from pairsift.models.fusion import HEADS
+from pairsift.models.fusion_heads import load_head
 from pairsift.models.quantised import INT8, Quantised, TextShape, find_quantised, report_nothing
 from pairsift.models.replay import Replayed
 from pairsift.models.scores import ModelCard
 from pairsift.models.tokens import compiled
 from pairsift.models.towers import ImageTower, TextTower, lay_out_projections
+from pairsift.models.trained import Trained, find_trained
 
 _SAME = 0.9999
 """Least cosine of a tower's vector with that of open_clip's own model."""
@@ -54,13 +56,17 @@ class ClipModels:
     clip: ClipSource
     classifier: ClassifierSource | None
     fingerprint: str
+    space: str = ""
     quantised: Quantised | None = None
+    head: Trained | None = None
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
         """The models, as the ledger names them."""
         parts = (self.clip,) if self.classifier is None else (self.clip, self.classifier)
         cards = tuple(ModelCard(part.name, part.fingerprint) for part in parts)
+        if self.head is not None:
+            cards = (*cards, self.head.card)
         if self.quantised is None:
             return cards
         return (*cards, ModelCard(f"{self.clip.name} in int8", self.quantised.fingerprint, self.quantised.facts))
@@ -104,10 +110,14 @@ def find_clip_models(config: ScoreConfig) -> ClipModels:
         "compiled": config.compile,
         "backend": backend(config),
     }
-    if config.dtype != INT8:
-        return ClipModels(clip, classifier, fingerprint(identity))
-    quantised = find_quantised(clip.fingerprint, config.encoder)
-    return ClipModels(clip, classifier, fingerprint(identity | {"quantised": quantised.fingerprint}), quantised)
+    quantised = find_quantised(clip.fingerprint, config.encoder) if config.dtype == INT8 else None
+    if quantised is not None:
+        identity["quantised"] = quantised.fingerprint
+    space = fingerprint([clip.fingerprint, None if quantised is None else quantised.fingerprint])
+    head = None if config.fusion is None else find_trained("fusion", config.fusion, space)
+    if head is not None:
+        identity["head"] = head.sha256
+    return ClipModels(clip, classifier, fingerprint(identity), space, quantised, head)
 
 
 def load_clip(models: ClipModels, config: ScoreConfig) -> Clip:
@@ -159,6 +169,8 @@ def _encoder(
         batch=BatchSize(_batch_size(config, towers[0], models.clip, device)),
         classifier=_classifier(models, config),
         buckets=buckets_below(shape.length),
+        space=models.space,
+        head=None if models.head is None else load_head(models.head, config.device),
     )
 
 

@@ -11,25 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from pairsift.config import ScoreConfig
 from pairsift.core.baseline import image_quality, pair_quality, text_quality
 from pairsift.core.consistency import SENTENCES, best_cosines, strip_phrases
-from pairsift.core.fingerprint import fingerprint
-from pairsift.core.signals import CONSISTENCY
-from pairsift.errors import ModelUnavailableError
-from pairsift.models.class_names import class_sentences
-from pairsift.models.classifiers import Classifier, ClassifierSource, find_classifier, load_classifier
-from pairsift.models.device import backend, torch_dtype, turn
+from pairsift.core.signals import CONSISTENCY, FUSION_MATCH
+from pairsift.models.adapter import LinearAdapter
+from pairsift.models.classifiers import Classifier
+from pairsift.models.device import turn
 from pairsift.models.feeding import filled
-from pairsift.models.fusion import HEADS, fuse
-from pairsift.models.scores import Floats, ModelCard, Scores, as_scores, rows_by_caption, spread
-from pairsift.models.sentences import (
-    SentenceBatch,
-    SentenceEncoder,
-    SentenceSource,
-    find_sentence_encoder,
-    load_sentence_encoder,
-)
+from pairsift.models.fusion import fuse
+from pairsift.models.fusion_heads import FusionHead
+from pairsift.models.scores import Floats, ModelCard, Scores, Sides, as_scores, rows_by_caption, spread
+from pairsift.models.sentences import BUCKETS, SentenceBatch, SentenceEncoder
 
 NAME = "conse"
 TEMPERATURE = 2.0
@@ -37,27 +29,16 @@ TEMPERATURE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class ConseSource:
-    """Everything `conse` is made of, found but not loaded."""
-
-    classifier: ClassifierSource
-    sentences: SentenceSource
-    fingerprint: str
-
-    @property
-    def cards(self) -> tuple[ModelCard, ...]:
-        """The two models, as the ledger names them."""
-        return tuple(ModelCard(part.name, part.fingerprint) for part in (self.classifier, self.sentences))
-
-
-@dataclass(frozen=True, slots=True)
 class _Sight:
     """What m images say: `vectors` (m, d) float32, `tokens` (m, cells, d) float32, `variances` (m,) float64.
 
-    `classes` (m, SENTENCES) int64 are the most probable ones.
+    `classes` (m, SENTENCES) int64 are the most probable ones. `plain` (m, d) are the vectors without an adapter,
+    `cells` (m, cells, c) the classifier's features, which a trained head takes.
     """
 
     vectors: Floats
+    plain: torch.Tensor
+    cells: torch.Tensor
     tokens: torch.Tensor
     variances: NDArray[np.float64]
     classes: NDArray[np.int64]
@@ -67,6 +48,7 @@ class _Sight:
 class _Reading:
     """What n captions say, NaN where there is none: `vectors` and `fused` (n, d) float32, `qualities` (n,) float64.
 
+    `matches` (n,) float64 are of a trained head.
     `stripped` (n, d) float32 are not centred, and of the captions without SIEVE's phrases; NaN where nothing is left.
     """
 
@@ -74,16 +56,20 @@ class _Reading:
     fused: Floats
     qualities: NDArray[np.float64]
     stripped: Floats
+    matches: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Conse:
-    """The loaded encoder. `class_vectors` (classes, d) are centred on `centre` (d,); both are float32.
+    """The loaded encoder; `space` is what its vectors and tokens are of, on any device and in any dtype.
+
+    `class_vectors` (classes, d) are centred on `centre` (d,); both are float32.
 
     `class_names` (classes, d) float32 are the sentences of the classes without SIEVE's phrases, not centred.
     """
 
     fingerprint: str
+    space: str
     cards: tuple[ModelCard, ...]
     classifier: Classifier
     sentences: SentenceEncoder
@@ -92,6 +78,8 @@ class Conse:
     class_names: Floats
     batch_size: int
     published_input: bool
+    adapter: LinearAdapter | None = None
+    head: FusionHead | None = None
 
     @property
     def name(self) -> str:
@@ -121,16 +109,35 @@ class Conse:
             "baseline.pair_quality": pair_quality(variances, reading.qualities),
             CONSISTENCY: self._consistency(reading.stripped, sight.classes, image_of),
         }
+        if self.head is not None:
+            signals[FUSION_MATCH] = reading.matches
         return as_scores(spread(sight.vectors, image_of), reading.vectors, reading.fused, signals)
+
+    @torch.inference_mode()
+    def study(self, pixels: NDArray[np.uint8], captions: Sequence[str]) -> tuple[Floats, Floats, Floats]:
+        """Give what an adapter is fitted on, of n pictures and as many captions.
+
+        The classifier's features (n, c) before its last layer, and the pictures' and the captions' vectors (n, d).
+        """
+        with turn(self.centre.device):
+            starts = range(0, len(pixels), self.batch_size)
+            batches = [filled(pixels[start : start + self.batch_size], self.batch_size) for start in starts]
+            features = [self.classifier.features(batch).mean(dim=(2, 3)).float() for batch in batches]
+            text = centred(encode_all(self.sentences, captions).to(self.centre.device), self.centre)
+            pictures = torch.cat(features)[: len(pixels)].cpu().numpy()
+            return pictures, self._see(pixels).vectors, text.cpu().numpy()
 
     def _see(self, pixels: NDArray[np.uint8]) -> _Sight:
         starts = range(0, len(pixels), self.batch_size)
         parts = [self._see_batch(pixels[start : start + self.batch_size]) for start in starts]
         if not parts:
             none = np.empty((0, SENTENCES), np.int64)
-            return _Sight(np.empty((0, self.dim), np.float32), torch.empty(0, 0, self.dim), np.empty(0), none)
+            empty = torch.empty(0, 0, self.dim)
+            return _Sight(np.empty((0, self.dim), np.float32), empty[:, 0:1, 0], empty, empty, np.empty(0), none)
         return _Sight(
             np.concatenate([part.vectors for part in parts]),
+            torch.cat([part.plain for part in parts]),
+            torch.cat([part.cells for part in parts]),
             torch.cat([part.tokens for part in parts]),
             np.concatenate([part.variances for part in parts]),
             np.concatenate([part.classes for part in parts]),
@@ -145,10 +152,13 @@ class Conse:
         measured = logits
         if self.published_input:
             measured = self.classifier.logits(self.classifier.features(batch, scaled_only=True))
-        vectors = self._mix(logits)[:count].cpu().numpy()
+        plain = self._mix(logits)
+        mixed = plain if self.adapter is None else self.adapter(features.mean(dim=(2, 3)).float(), plain)
+        vectors = mixed[:count].cpu().numpy()
+        cells = features.flatten(2).transpose(1, 2)[:count].float()
         tokens = self._mix(self.classifier.cell_logits(features))[:count]
         classes = _most_probable(logits[:count])
-        return _Sight(vectors, tokens, image_quality(measured[:count].cpu().numpy()), classes)
+        return _Sight(vectors, plain[:count], cells, tokens, image_quality(measured[:count].cpu().numpy()), classes)
 
     def _mix(self, logits: torch.Tensor) -> torch.Tensor:
         """Mix the class vectors by probability: logits (…, classes) to unit vectors (…, d) float32."""
@@ -159,7 +169,7 @@ class Conse:
         """Read each different caption once, and fuse it with the images of its pairs."""
         count = len(captions)
         vectors, qualities = np.full((count, self.dim), np.nan, np.float32), np.full(count, np.nan)
-        fused = vectors.copy()
+        fused, matches = vectors.copy(), qualities.copy()
         texts, rows_of = rows_by_caption(captions)
         plain = np.empty((len(texts), self.dim), np.float32)
         for batch in self.sentences.encode(texts):
@@ -167,14 +177,14 @@ class Conse:
             rows = np.concatenate([np.array(group) for group in members])
             slots = np.repeat(np.arange(len(members)), [len(group) for group in members])
             plain[batch.captions] = batch.vectors[: len(members)].cpu().numpy()
-            vectors[rows] = _centred(batch.vectors, self.centre).cpu().numpy()[slots]
+            vectors[rows] = centred(batch.vectors, self.centre).cpu().numpy()[slots]
             qualities[rows] = text_quality(batch.vectors.cpu().numpy())[slots]
             seen = image_of[rows] >= 0
-            fused[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
+            fused[rows[seen]], matches[rows[seen]] = self._fuse(batch, sight, slots[seen], image_of[rows[seen]])
         stripped = np.full((count, self.dim), np.nan, np.float32)
         for same, vector in zip(rows_of, self._strip(texts, plain), strict=True):
             stripped[same] = vector
-        return _Reading(vectors, fused, qualities, stripped)
+        return _Reading(vectors, fused, qualities, stripped, matches)
 
     def _strip(self, texts: Sequence[str], vectors: Floats) -> Floats:
         """Encode again those of some texts (n, d) that SIEVE's phrases are removed from; NaN where nothing is left."""
@@ -183,7 +193,7 @@ class Conse:
         stripped[list(changed)] = np.nan
         places = [place for place, left in changed.items() if left.strip()]
         if places:
-            stripped[places] = _encode_all(self.sentences, [changed[place] for place in places]).cpu().numpy()
+            stripped[places] = encode_all(self.sentences, [changed[place] for place in places]).cpu().numpy()
         return stripped
 
     def _consistency(
@@ -194,64 +204,65 @@ class Conse:
         consistency[seen] = best_cosines(captions[seen], self.class_names, classes[image_of[seen]])
         return consistency
 
-    def _fuse(self, batch: SentenceBatch, sight: _Sight, slots: NDArray[np.int64], images: NDArray[np.int64]) -> Floats:
-        """Fuse caption `slots[i]` of a batch with image `images[i]`, in passes of the batch's own fixed size."""
-        fused = np.empty((len(slots), self.dim), np.float32)
+    def _fuse(
+        self, batch: SentenceBatch, sight: _Sight, slots: NDArray[np.int64], images: NDArray[np.int64]
+    ) -> tuple[Floats, NDArray[np.float64]]:
+        """Fuse caption `slots[i]` of a batch with image `images[i]`, in passes of the batch's own fixed size.
+
+        Returns vectors (n, d), and what a trained head says of each pair (n,), NaN without one.
+        """
+        fused, matches = np.empty((len(slots), self.dim), np.float32), np.full(len(slots), np.nan)
         size = len(batch.valid)
-        tokens = _centred(functional.normalize(batch.tokens, dim=-1), self.centre)
+        words, text = self._words(batch), centred(batch.vectors, self.centre)
         for start in range(0, len(slots), size):
             part = slice(start, start + size)
             slot, image = (torch.from_numpy(np.resize(places[part], size)) for places in (slots, images))
-            vectors = fuse(sight.tokens[image], tokens[slot], batch.valid[slot]).cpu().numpy()
-            fused[part] = vectors[: len(slots) - start]
-        return fused
+            rest = len(slots) - start
+            if self.head is None:
+                fused[part] = fuse(sight.tokens[image], words[slot], batch.valid[slot]).cpu().numpy()[:rest]
+                continue
+            vectors, match = self.head(self._sides(sight, text, words, batch.valid, (image, slot)))
+            fused[part], matches[part] = vectors.cpu().numpy()[:rest], match.double().cpu().numpy()[:rest]
+        return fused, matches
 
+    def _words(self, batch: SentenceBatch) -> torch.Tensor:
+        return centred(functional.normalize(batch.tokens, dim=-1), self.centre)
 
-def find_conse(config: ScoreConfig) -> ConseSource:
-    """Find and identify the models of a resolved config, without building them."""
-    classifier, sentences = find_classifier(config.classifier), find_sentence_encoder(config.sentence_encoder)
-    identity = {
-        "encoder": NAME,
-        "parts": [classifier.fingerprint, sentences.fingerprint],
-        "classes": class_sentences(),
-        "temperature": TEMPERATURE,
-        "heads": HEADS,
-        "baseline_input": config.baseline_input,
-        "dtype": config.dtype,
-        "backend": backend(config),
-    }
-    return ConseSource(classifier, sentences, fingerprint(identity))
+    def _sides(
+        self,
+        sight: _Sight,
+        text: torch.Tensor,
+        words: torch.Tensor,
+        valid: torch.Tensor,
+        places: tuple[torch.Tensor, torch.Tensor],
+    ) -> Sides:
+        """Put together what a head takes of pictures and captions, by their places."""
+        image, slot = places
+        cells = sight.cells[image]
+        alignment = (sight.plain[image] * text[slot]).sum(dim=-1)
+        return Sides(cells.mean(dim=1), cells, text[slot], words[slot], valid[slot], alignment)
 
-
-def load_conse(source: ConseSource, config: ScoreConfig) -> Conse:
-    """Load `conse` for a resolved config; the class vectors are made here, in float32 whatever the dtype."""
-    dtype, batch_size = torch_dtype(config), int(config.batch_size)
-    classifier = load_classifier(source.classifier, config.device, dtype)
-    sentences = load_sentence_encoder(source.sentences, batch_size)
-    names = _encode_all(sentences, class_sentences())
-    stripped = _encode_all(sentences, [strip_phrases(sentence) for sentence in class_sentences()])
-    if names.shape[1] % HEADS or classifier.classes != len(names):
-        raise ModelUnavailableError(
-            f"{source.classifier.name} has {classifier.classes} classes and {source.sentences.name} dimension "
-            f"{names.shape[1]}: conse needs ImageNet's {len(names)} classes and a dimension that {HEADS} divides"
-        )
-    centre = names.mean(dim=0)
-    sentences.net.to(device=config.device, dtype=dtype)
-    return Conse(
-        source.fingerprint,
-        source.cards,
-        classifier,
-        sentences,
-        _centred(names, centre).to(config.device),
-        centre.to(config.device),
-        stripped.numpy(),
-        batch_size,
-        config.baseline_input == "published",
-    )
+    @torch.inference_mode()
+    def sides(self, pixels: NDArray[np.uint8], captions: Sequence[str]) -> tuple[Sides, torch.Tensor]:
+        """Give what a head learns from, of n pictures and as many captions; see `scores.Encoder`."""
+        with turn(self.centre.device):
+            sight = self._see(pixels)
+            words = torch.zeros(len(captions), BUCKETS[-1], self.dim)
+            valid = torch.zeros(len(captions), BUCKETS[-1], dtype=torch.bool)
+            text = torch.empty(len(captions), self.dim)
+            for batch in self.sentences.encode(captions):
+                rows, length = torch.tensor(batch.captions), batch.valid.shape[1]
+                words[rows, :length] = self._words(batch)[: len(rows)].cpu()
+                valid[rows, :length] = batch.valid[: len(rows)].cpu()
+                text[rows] = centred(batch.vectors, self.centre)[: len(rows)].cpu()
+            own = torch.arange(len(captions))
+            device, longest = self.centre.device, int(valid.sum(dim=1).max())
+            words, valid = words[:, :longest].to(device), valid[:, :longest].to(device)
+            return self._sides(sight, text.to(device), words, valid, (own, own)), sight.plain
 
 
 @torch.inference_mode()
-def _encode_all(sentences: SentenceEncoder, texts: Sequence[str]) -> torch.Tensor:
+def encode_all(sentences: SentenceEncoder, texts: Sequence[str]) -> torch.Tensor:
     """Encode texts to unit vectors (n, d) float32, in their order."""
     places: list[int] = []
     vectors: list[torch.Tensor] = []
@@ -267,5 +278,6 @@ def _most_probable(logits: torch.Tensor) -> NDArray[np.int64]:
     return np.asarray(ordered[:, :SENTENCES].cpu().numpy())
 
 
-def _centred(vectors: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+def centred(vectors: torch.Tensor, centre: torch.Tensor) -> torch.Tensor:
+    """Move vectors (…, d) to the centre of the class names, as unit vectors."""
     return functional.normalize(vectors - centre, dim=-1)

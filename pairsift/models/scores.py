@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pairsift.core.shift import cosines
@@ -36,6 +37,21 @@ class Scores:
     signals: dict[str, NDArray[np.float32]]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """n pairs as a head takes them: `pooled` (n, c), image `cells` (n, q, c), `text` (n, d), `words` (n, k, d).
+
+    `valid` (n, k) is False on padding; `alignment` (n,) is the encoder's own cosine.
+    """
+
+    pooled: torch.Tensor
+    cells: torch.Tensor
+    text: torch.Tensor
+    words: torch.Tensor
+    valid: torch.Tensor
+    alignment: torch.Tensor
+
+
 class Encoder(Protocol):
     """A model that turns images and captions into comparable vectors; safe to call from several threads."""
 
@@ -46,6 +62,10 @@ class Encoder(Protocol):
     @property
     def fingerprint(self) -> str:
         """The identity of everything that changes its numbers: weights, constants, dtype, backend; 64 hex digits."""
+
+    @property
+    def space(self) -> str:
+        """What its vectors and tokens are of, on any device and in any dtype; what is trained for it belongs to it."""
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:
@@ -66,6 +86,9 @@ class Encoder(Protocol):
         is a pair's, −1 for none. A caption is None where there is none, or none that the encoder may read (an
         unsupported language).
         """
+
+    def sides(self, pixels: NDArray[np.uint8], captions: Sequence[str]) -> tuple[Sides, torch.Tensor]:
+        """Give what a fusion head learns from, of n pictures and as many captions: sides, and image vectors (n, d)."""
 
 
 def rows_by_caption(captions: Sequence[str | None]) -> tuple[list[str], list[list[int]]]:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image  # type: ignore[import-untyped]  # it ships no stubs
 
 from pairsift.config import ScoreConfig
-from pairsift.models.conse import Conse, find_conse, load_conse
+from pairsift.models.conse import Conse
+from pairsift.models.conse_loading import find_conse, load_conse
 from pairsift.models.device import resolve
 
 Pixels = NDArray[np.uint8]

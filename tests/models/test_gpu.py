@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pairsift.config import ScoreConfig
 from pairsift.models.clip import Clip
 from pairsift.models.clip_loading import find_clip_models, load_clip
-from pairsift.models.conse import find_conse, load_conse
+from pairsift.models.conse_loading import find_conse, load_conse
 from pairsift.models.device import resolve
 from pairsift.models.feeding import FIRST_BATCH, LARGEST_BATCH, PictureFeed, filled
 from pairsift.models.replay import Replayed

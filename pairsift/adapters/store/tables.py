@@ -369,16 +369,28 @@ attempt_model = Table(
     Column("model_id", ForeignKey("model.id"), primary_key=True),
 )
 
-fusion_head = Table(
-    "fusion_head",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("encoder_fingerprint", Text, nullable=False, index=True),
-    Column("sha256", Text, nullable=False, unique=True),
-    Column("uri", Text, nullable=False),
-    Column("metrics", JSON, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-)
+
+def _trained(name: str) -> Table:
+    """Make the table of what is trained for an encoder; `space` is the encoder's, `data` says what it learnt from."""
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("name", Text, nullable=False, unique=True),
+        Column("space", Text, nullable=False, index=True),
+        Column("encoder", Text, nullable=False),
+        Column("shape", JSON, nullable=False),
+        Column("data", JSON, nullable=False),
+        Column("metrics", JSON, nullable=False),
+        # Below the storage.
+        Column("uri", Text, nullable=False),
+        Column("sha256", Text, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+    )
+
+
+fusion_head = _trained("fusion_head")
+adapter = _trained("adapter")
 
 Index(None, partition.c.committed_attempt_id)
 # With the attempt, so that the newest one that knows a uid is found in one step, however many there are.

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from pairsift.core.signals import SIGNALS
+from pairsift.core.signals import FUSION_MATCH, SIGNALS
 from tasks import workplace
 from tests.command_line import Command
 
 COMMANDS = (
     ["run"], ["status"], ["explain"], ["check"], ["policies"], ["db", "upgrade"], ["doctor"], ["quantise"],
-    ["decide"], ["diff"], ["export"], ["calibrate"], ["evaluate"],
+    ["decide"], ["diff"], ["export"], ["calibrate"], ["evaluate"], ["adapt"], ["train-fusion"],
 )  # fmt: skip
 LOADED = """
 import sys
@@ -79,7 +79,7 @@ def test_explain_tells_the_whole_story_of_a_dropped_pair(pairsift: Command, cura
     assert image.startswith(b"\xff\xd8\xff")
     assert len(origin["image_sha256"]) == 64
     assert len(origin["uid"]) == 32
-    assert pair["signals"].keys() | pair["unmeasurable"].keys() == {signal.name for signal in SIGNALS}
+    assert pair["signals"].keys() | pair["unmeasurable"].keys() == {signal.name for signal in SIGNALS} - {FUSION_MATCH}
     assert (decision["verdict"], decision["reason"]) == ("drop", "blurry")
     assert (decision["policy"], decision["policy_version"]) == ("fixed-cut", "1")
     assert "image.sharpness" in decision["rule"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from pairsift.console import facts, plain, render_explain, render_run, render_status, signal_rows, table
+from pairsift.console import facts, plain, render_explain, render_run, render_status, show, signal_rows, table
 
 
 def drawn(parts: Sequence[RenderableType], width: int = 200) -> str:
@@ -88,6 +88,14 @@ def run_summary(**values: object) -> dict[str, object]:
         "example": None,
         **values,
     }
+
+
+def test_a_long_path_is_on_one_line_to_be_copied(capsys: pytest.CaptureFixture[str]):
+    path = "/a/long/way" * 20
+
+    show(run_summary(report=path), as_json=False, render=render_run)
+
+    assert f"Report    {path}\n" in capsys.readouterr().out
 
 
 def test_run_names_the_days_whose_files_are_not_all_there():

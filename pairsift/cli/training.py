@@ -1,0 +1,115 @@
+"""The commands that fit something to the user's own pairs: an adapter of the default encoder, a fusion head."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from pairsift.cli.app import EXIT_FAILED, Json, app, opened_store
+from pairsift.config import RunConfig, explain_validation, load_config
+from pairsift.errors import ConfigError
+
+
+@app.command(
+    epilog="**Examples**\n\n"
+    "`pairsift adapt --dataset sample --name sample`\n\n"
+    "`pairsift adapt 'shards/*.tar' --name products --pairs 5000`"
+)
+def adapt(
+    name: Annotated[str, typer.Option(help="Name that score.adapter will give it by.")],
+    source: Annotated[
+        str | None, typer.Argument(help="Good pairs to learn from: shards or a folder, as for run.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Learn from the pairs that this data set keeps.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: classifier, sentence encoder, preprocessing.")] = None,
+    pairs: Annotated[int, typer.Option(min=100, help="Pairs to learn from at most, chosen by their content.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice, the folds and the bootstrap.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Fit an adapter of `conse` to your own domain; kept if pairs that were held out are told apart better by it."""
+    from pairsift.adapting import Asked
+    from pairsift.adapting import adapt as fit  # loads torch
+    from pairsift.console import counting, show
+    from pairsift.training_tables import render_adapt
+
+    chosen = load_config(config) if config else RunConfig()
+    engine, lessons = find_lessons(source, dataset, chosen, pairs, seed)
+    with counting("pairs read", pairs, shown=not as_json) as advance:
+        outcome = fit(engine, lessons, chosen, Asked(name, learnt_from(source, dataset), seed), advance)
+    show(outcome.document(), as_json, render_adapt)
+    if outcome.file is None:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command(
+    name="train-fusion",
+    epilog="**Examples**\n\n"
+    "`pairsift train-fusion --dataset sample --name sample`\n\n"
+    "`pairsift train-fusion 'shards/*.tar' --name products --encoder open_clip:ViT-B-32:laion2b_s34b_b79k`",
+)
+def train_fusion(
+    name: Annotated[str, typer.Option(help="Name that score.fusion will give the head by.")],
+    source: Annotated[
+        str | None, typer.Argument(help="Good pairs to learn from: shards or a folder, as for run.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Learn from the pairs that this data set keeps.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: encoder and preprocessing are taken.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Encoder that the head is for.")] = None,
+    form: Annotated[str, typer.Option(help="tokens; or, to compare, concatenation or single.")] = "tokens",
+    depth: Annotated[int, typer.Option(min=1, help="Blocks of cross-attention.")] = 1,
+    pairs: Annotated[int, typer.Option(min=200, help="Pairs to learn from at most, chosen by their content.")] = 2000,
+    epochs: Annotated[int, typer.Option(min=1, help="Most epochs; fewer where held-out AUC no longer rises.")] = 12,
+    noise: Annotated[float, typer.Option(min=0, max=2, help="Length of the noise on tokens, of their own.")] = 0.1,
+    words_dropped: Annotated[float, typer.Option(min=0, max=0.9, help="Share of a caption's tokens left out.")] = 0.2,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice, the split, and training.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a fusion head on your own pairs and register it. The same command again goes on from the last epoch."""
+    from pairsift.cli.running import PREFECT_DEFAULTS
+    from pairsift.console import show
+    from pairsift.core.training import TrainRequest
+    from pairsift.training_tables import render_train
+
+    chosen = load_config(config) if config else RunConfig()
+    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    fields = {"form": form, "depth": depth, "pairs": pairs, "epochs": epochs, "noise": noise, "seed": seed}
+    try:
+        request = TrainRequest(
+            name=name,
+            source=source,
+            dataset=dataset,
+            words_dropped=words_dropped,
+            config=chosen.model_copy(update={"score": score}),
+            **fields,
+        )
+    except ValidationError as error:
+        raise ConfigError(explain_validation("the command", error)) from error
+    level = {} if as_json else {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # a line an epoch
+    os.environ.update(PREFECT_DEFAULTS | level | os.environ)
+    from flows.train_fusion import train_fusion as flow  # seconds
+
+    show(flow(request), as_json, render_train)
+
+
+def find_lessons(source: str | None, dataset: str | None, config: RunConfig, pairs: int, seed: int) -> tuple[Any, Any]:
+    """Open the database, made if it is not there yet, and find the pairs of one of the two."""
+    from pairsift.adapters.lessons import lessons_of_dataset, lessons_of_source
+    from pairsift.adapters.sampling import Wanted
+    from pairsift.adapters.store.engine import prepare
+    from pairsift.settings import Settings
+
+    if (source is None) == (dataset is None):
+        raise ConfigError("give either a SOURCE to learn from, or --dataset NAME")
+    wanted = Wanted(pairs, seed, english_only=True)
+    if dataset is not None:
+        engine = opened_store()
+        return engine, lessons_of_dataset(engine, dataset, wanted)
+    prepare(Settings().store_url)
+    return opened_store(), lessons_of_source(str(source), config, wanted)
+
+
+def learnt_from(source: str | None, dataset: str | None) -> str:
+    """Say for the record where the pairs come from."""
+    return f"data set {dataset}" if dataset else str(source)
