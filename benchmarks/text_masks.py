@@ -40,7 +40,7 @@ def main(half: str) -> None:
     for name, masks in (("detector alone", before), ("readable boxes", after)):
         some, large = (sum(mask.mean() > least for mask in masks) for least in (0, LARGE))
         print(f"  {name}: boxes in {some}, over more than {LARGE:.0%} of the picture in {large}")
-    draw = random.Random(20261126)  # noqa: S311 - not for secrets
+    draw = random.Random(20261126)
     for size in SIZES_PX:
         captions = [caption_found(rgb, size, draw) for _, rgb in pictures[::3]]
         found, beside = (np.array(column) for column in zip(*captions, strict=True))
@@ -57,7 +57,7 @@ def sample_pictures() -> Iterator[tuple[int, Pixels]]:
     for path in sorted((SAMPLE / "folder").glob("*.[jpw]*")):
         data = path.read_bytes()
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if data not in seen and bgr is not None and min(bgr.shape[:2]) >= 100:  # noqa: PLR2004 - see above
+        if data not in seen and bgr is not None and min(bgr.shape[:2]) >= 100:
             seen.add(data)
             yield int(path.stem), np.ascontiguousarray(bgr[:, :, ::-1]).astype(np.uint8)
 
@@ -87,8 +87,10 @@ def caption_found(rgb: Pixels, size: int, draw: random.Random) -> tuple[float, f
     mask = covered(rgb, find_text(np.asarray(picture)))
     near = np.zeros((height, width), bool)
     x, y = int(at[0]), int(at[1])
-    near[max(0, int(y + top) - size) : int(y + bottom) + size, max(0, int(x + left) - size) : int(x + right) + size] = True
-    return float(mask[np.asarray(letters) > 127].mean()), float(mask[~near].mean())  # noqa: PLR2004 - half covered
+    near[max(0, int(y + top) - size) : int(y + bottom) + size, max(0, int(x + left) - size) : int(x + right) + size] = (
+        True
+    )
+    return float(mask[np.asarray(letters) > 127].mean()), float(mask[~near].mean())
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ def picture_fit(config: ScoreConfig) -> Fit:
 
 def left_out(config: ScoreConfig) -> frozenset[str]:
     """Name the signals that the encoder of a config does not measure."""
-    off = frozenset({MASKED} if not config.mask_text else ()) | ({FUSION_MATCH} if config.fusion is None else frozenset())
+    off = frozenset({MASKED} if not config.mask_text else ()) | (
+        {FUSION_MATCH} if config.fusion is None else frozenset()
+    )
     if not config.encoder.startswith(CLIP_PREFIX):
         return off
     return off | ({CONSISTENCY} if config.baseline == "on" else {CONSISTENCY, *BASELINE_SIGNALS})

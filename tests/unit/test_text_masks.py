@@ -1,6 +1,23 @@
 import numpy as np
+import pytest
 
-from pairsift.core.text_masks import mask_boxes
+from pairsift.core.text_masks import mask_boxes, readable
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "is_text"),
+    [
+        ("SALE", 0.8, True),
+        ("SALE", 0.79, False),
+        ("20", 1.0, True),
+        ("大众", 0.9, True),
+        ("O", 1.0, False),
+        ("O ·", 1.0, False),
+        ("", 1.0, False),
+    ],
+)
+def test_two_letters_or_digits_of_some_certainty_are_text(text: str, score: float, is_text: bool):
+    assert readable(text, score) is is_text
 
 
 def box(left: int, top: int, right: int, bottom: int) -> list[list[int]]:
