@@ -101,7 +101,9 @@ def _share_uids(uids: Sequence[Bytes]) -> Flags:
     """Mark the partitions that have a uid which another one has too."""
     lengths = [len(each) for each in uids]
     words = np.concatenate([np.empty(0, "S32"), *uids]).astype("S32").view(np.uint64).reshape(-1, 4)
-    keys = words[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ words[:, 1]  # of 64 bits; equal by chance does no harm
+    keys = words[:, 0]
+    for part in words.T[1:]:
+        keys = keys * np.uint64(0x9E3779B97F4A7C15) ^ part  # of 64 bits; equal by chance does no harm
     order = np.argsort(keys, kind="stable")
     partitions = np.repeat(np.arange(len(uids)), lengths)[order]
     alike = (keys[order][1:] == keys[order][:-1]) & (partitions[1:] != partitions[:-1])

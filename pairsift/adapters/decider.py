@@ -15,6 +15,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from pairsift.adapters.calibrations import load_calibration
+from pairsift.adapters.memory import collect_rarely
 from pairsift.adapters.results import count_verdicts, decision_rows
 from pairsift.adapters.store.decisions import CommittedPartition, decide_attempt
 from pairsift.adapters.store.engine import open_engine
@@ -221,6 +222,7 @@ def _begin(url: str, plan: DecidingPlan) -> None:
     """Open the store in a process of the pool, which ends with the process that started it, however that ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them, and one tells it
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    collect_rarely()
     _deciders.append(Decider(open_engine(url), plan))
 
 

@@ -27,6 +27,7 @@ def decide(
     as_json: Json = False,
 ) -> None:
     """Decide again by a policy, from stored scores: no model runs. Shows what changes; earlier decisions stay."""
+    from pairsift.adapters.memory import collect_rarely
     from pairsift.adapters.policies import load_policy
     from pairsift.adapters.redeciding import Again, decide_again
     from pairsift.console import render_decide, show
@@ -35,6 +36,7 @@ def decide(
 
     again = Again(dataset, load_policy(policy), tuple(partition or ()), dry_run, anew)
     engine = opened_store()
+    collect_rarely()
     with partitions_counted("deciding", not as_json) as advance:
         decided = decide_again(engine, Settings().storage.absolute(), again, advance)
     show(told_decided(again, decided), as_json, render_decide)
