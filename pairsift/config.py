@@ -179,6 +179,11 @@ class ScoreConfig(Model):
         description="Compile the towers of an open_clip model by torch.compile: a minute or more at the start of every "
         "process, faster passes after it; a different rounding, so that pairs are scored anew.",
     )
+    mask_text: bool = Field(
+        default=False,
+        description="Also score every picture in which text is found with that text masked, as T-MARS does: "
+        "pair.alignment_masked. Needs the extra tmars; pairs are scored anew.",
+    )
     baseline: Literal["auto", "on"] = Field(
         default="auto",
         description="When the baseline.* signals are measured: auto does with conse, whose own classifier they come "
@@ -244,8 +249,8 @@ class RunConfig(Model):
     policy: str = Field(
         default="default",
         description="Name of a shipped policy (default, baseline, cleanvision, clip-top-30, datacomp-basic, "
-        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, negcliploss, negcliploss-and-normsim, sieve-like), or "
-        "path of a policy file where the run itself is executed.",
+        "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, negcliploss, negcliploss-and-normsim, sieve-like, "
+        "t-mars), or path of a policy file where the run itself is executed.",
     )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(

@@ -8,9 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pairsift.adapters.store.engine import open_engine, prepare, shown_url
 from pairsift.config import ScoreConfig
-from pairsift.errors import PairsiftError
+from pairsift.errors import ModelUnavailableError, PairsiftError
 from pairsift.models.device import resolve
 from pairsift.models.encoder import model_cards
+from pairsift.models.text_detection import detector_fingerprint
 from pairsift.settings import Settings
 
 LEAST_FREE_GB = 1.0
@@ -34,6 +35,7 @@ def examine() -> list[Finding]:
         Finding("object stores", "ok", _object_stores()),
         _look("device", _device),
         _look("models", _models),
+        Finding("text detection", "ok", _text_detection()),
         _look("prefect", _prefect),
     ]
 
@@ -75,6 +77,14 @@ def _device() -> str:
 
 def _models() -> str:
     return ", ".join(f"{card.name} {card.fingerprint[:12]}" for card in model_cards(ScoreConfig()))
+
+
+def _text_detection() -> str:
+    """Say whether the extra is there: nothing is amiss without it."""
+    try:
+        return f"{detector_fingerprint()[:12]}, for score.mask_text"
+    except ModelUnavailableError as error:
+        return f"not installed: {error}"
 
 
 def _prefect() -> str:

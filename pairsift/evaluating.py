@@ -17,6 +17,7 @@ from pairsift.core.grading import PolicyGrade, draw_couples, grade
 from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
 from pairsift.core.selects import ALIGNMENT
+from pairsift.core.signals import MASKED
 from pairsift.errors import ConfigError, SourceError
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder, picture_fit, require_signals
@@ -96,7 +97,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
     limit_threads(1)  # as in a run: every core works on pictures of its own
     for policy in exam.policies:
         require_signals(policy, config.score)
-        _refuse_target(policy)
+        _refuse_unknown(policy)
     bench = _set_up(config, exam)
     sample = _draw(source, config, exam, bench)
     sheets = {
@@ -120,7 +121,9 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
     )
 
 
-def _refuse_target(policy: Policy) -> None:
+def _refuse_unknown(policy: Policy) -> None:
+    if MASKED in policy.signals:
+        raise ConfigError(f"policy {policy.name!r} goes by {MASKED}, and in an exam no text is masked: examine another")
     if policy.target is not None:
         raise ConfigError(
             f"policy {policy.name!r} compares pictures with the target set {policy.target.name!r}, which an exam has "

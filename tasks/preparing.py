@@ -20,10 +20,18 @@ from pairsift.adapters.scratch import write_prepared
 from pairsift.adapters.sources import read_image
 from pairsift.config import PreprocessConfig
 from pairsift.core.images import Fit
-from pairsift.core.preprocessing import FitPicture, PreparedImage, prepare_image, prepare_pairs, unreadable_image
+from pairsift.core.preprocessing import (
+    FitPicture,
+    MaskText,
+    PreparedImage,
+    prepare_image,
+    prepare_pairs,
+    unreadable_image,
+)
 from pairsift.core.records import Cleaner, IngestedPair, Reason
 from pairsift.models.device import limit_threads
 from pairsift.models.pictures import fit_picture
+from pairsift.models.text_detection import load_detector, mask_text
 
 WALL_TIMES = 6
 """The limit by the clock as a multiple of that of CPU time: a busy machine is no picture's fault."""
@@ -50,6 +58,7 @@ class Preparation:
     fit: Fit
     pixels: Path
     measurements: Path
+    mask_text: bool = False
     refused: Mapping[str, Reason] = field(default_factory=dict)
 
     @property
@@ -60,11 +69,13 @@ class Preparation:
 
 def prepare_files(order: Preparation) -> int:
     """Prepare the pairs and write them; return how many they are."""
-    return _prepare(order, lambda pair: prepare_image(read_image(pair), order.config, _fit(order)))
+    return _prepare(order, lambda pair: prepare_image(read_image(pair), order.config, _fit(order), _mask(order)))
 
 
 def prepare_isolated(order: Preparation) -> int:
     """Do the same within the config's limits: a picture that takes too much time, or crashes, ends this process."""
+    if order.mask_text:
+        load_detector()  # no picture's time and memory
     with order.decoding.open("wb", buffering=0) as note:
         return _prepare(order, partial(_limited_picture, order, note.fileno()))
 
@@ -135,6 +146,10 @@ def _fit(order: Preparation) -> FitPicture:
     return partial(fit_picture, fit=order.fit)
 
 
+def _mask(order: Preparation) -> MaskText | None:
+    return mask_text if order.mask_text else None
+
+
 def _limited_picture(order: Preparation, note: int, pair: IngestedPair) -> PreparedImage:
     """Prepare a picture within the limits, and have it noted meanwhile: only its own time counts, not the source's."""
     if pair.image_sha256 is None or pair.image_sha256 in order.refused:
@@ -144,7 +159,7 @@ def _limited_picture(order: Preparation, note: int, pair: IngestedPair) -> Prepa
     os.pwrite(note, pair.image_sha256.encode(), 0)
     try:
         with limited_memory(limits.decode_memory_bytes), limited_time(limits.decode_timeout_s, wall_s):
-            return prepare_image(data, order.config, _fit(order))
+            return prepare_image(data, order.config, _fit(order), _mask(order))
     except MemoryError:
         return unreadable_image(Reason.IMAGE_DECODE_MEMORY)
     except cv2.error as error:

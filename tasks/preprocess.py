@@ -37,6 +37,7 @@ def preprocess_chunk(job: PartitionJob, ingested: IngestedPartition, chunk: Chun
         Policy.model_validate_json(job.policy).cleaner,
         picture_fit(job.config.score),
         *files,
+        job.config.score.mask_text,
     )
     count = prepare_apart(order, decoders(job.config))
     get_run_logger().info("%s: chunk %s, %d pairs prepared", job.key, chunk.place, count)

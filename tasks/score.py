@@ -87,7 +87,7 @@ def require_planned(job: PartitionJob) -> None:
 def measure(config: ScoreConfig, prepared: PreparedPairs) -> ChunkData:
     """Run the encoder over a chunk and join its signals with those of preprocessing."""
     pairs = (prepared.pixels, prepared.image_of, prepared.captions, prepared.measurements)
-    scores, table = measure_pairs(load_encoder(config), *pairs)
+    scores, table = measure_pairs(load_encoder(config), *pairs, prepared.masked_of if config.mask_text else None)
     return ChunkData(
         uids=prepared.uids,
         captions=prepared.captions,

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from pairsift.adapters.chunks import embedding_column, vectors_of, write_table
 from pairsift.adapters.durable import FileFacts, write_durably
+from pairsift.core.arrays import Floats
 from pairsift.core.calibration import Calibration, EmbeddedPairs, prepare_calibration
 from pairsift.core.signals import BY_NAME, NUMBERS
 from pairsift.errors import CalibrationDamagedError
@@ -60,8 +61,14 @@ def read_reference(path: Path) -> EmbeddedPairs:
         pictures=table["image_sha256"].to_pylist(),
         image=vectors_of(table["image_embedding"]).astype(np.float32),
         text=vectors_of(table["text_embedding"]).astype(np.float32),
-        values={name: table[BY_NAME[name].column].to_numpy() for name in NUMBERS},
+        values={name: _numbers(table, BY_NAME[name].column) for name in NUMBERS},
     )
+
+
+def _numbers(table: pa.Table, column: str) -> Floats:
+    """Give a signal of a reference set; one that came after its file was written is NaN throughout."""
+    known = column in table.column_names
+    return np.asarray(table[column].to_numpy() if known else np.full(len(table), np.nan), dtype=np.float64)
 
 
 def join_pairs(parts: Iterable[EmbeddedPairs]) -> EmbeddedPairs:

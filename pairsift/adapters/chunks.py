@@ -117,7 +117,15 @@ def read_rows(path: Path, sha256: str, rows: Sequence[int]) -> pa.Table:
         raise ChunkDamagedError(f"chunk file {path} is gone or cannot be read ({error})") from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ChunkDamagedError(f"chunk file {path} is not the one that the ledger knows")
-    return pq.read_table(pa.BufferReader(data)).take(rows).replace_schema_metadata(None)
+    return _with_every_signal(pq.read_table(pa.BufferReader(data)).take(rows).replace_schema_metadata(None))
+
+
+def _with_every_signal(table: pa.Table) -> pa.Table:
+    """Bring the columns of a file of any version into the present ones' order, so that tables go together."""
+    for signal in SIGNALS:
+        if signal.column not in table.column_names:
+            table = table.append_column(signal.column, pa.nulls(len(table), SIGNAL_TYPES[signal.type]))
+    return table.select(["uid", "caption", *(signal.column for signal in SIGNALS), "unmeasurable", *EMBEDDINGS])
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -143,14 +151,23 @@ def parquet_writer(path: Path, schema: pa.Schema, page_rows: int = 1024) -> pq.P
 
 
 def from_table(table: pa.Table) -> ChunkData:
-    """Read what is measured from a table of a chunk file's columns; others may be there."""
+    """Read what is measured from a table of a chunk file's columns; others may be there.
+
+    A file of an older version lacks the signals that came since, which no pair of it has.
+    """
+    measured = SIGNALS if "unmeasurable" in table.column_names else ()
     return ChunkData(
         uids=table["uid"].to_pylist(),
         captions=table["caption"].to_pylist(),
-        signals={s.name: table[s.column].to_pylist() for s in SIGNALS if s.column in table.column_names},
+        signals={s.name: _values(table, s.column) for s in measured},
         unmeasurable=[{name: Reason(reason) for name, reason in row} for row in _outcomes(table)],
         **{name: vectors_of(table[name]) for name in EMBEDDINGS if name in table.column_names},
     )
+
+
+def _values(table: pa.Table, column: str) -> list[SignalValue]:
+    values: list[SignalValue] = table[column].to_pylist() if column in table.column_names else [None] * len(table)
+    return values
 
 
 def _outcomes(table: pa.Table) -> list[list[tuple[str, str]]]:

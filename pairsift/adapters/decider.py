@@ -41,7 +41,7 @@ from pairsift.core.policy import Policy
 from pairsift.core.relative import References, complete, frozen_pools, relative_identities, relative_signals
 from pairsift.core.selection import Pools
 from pairsift.core.selects import Pool
-from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH, MASKED
 from pairsift.errors import ConfigError
 
 PAIRS_OF_A_PROCESS = 100_000
@@ -199,12 +199,15 @@ def decide_in_processes(decider: Decider, tasks: Sequence[Task], processes: int 
         pool.shutdown(cancel_futures=True)
 
 
+_REMEDIES = {FUSION_MATCH: "name a head in score.fusion", MASKED: "set score.mask_text to true"}
+
+
 def require_measured(policy: Policy, table: PairTable, key: str) -> None:
     """Refuse (ConfigError) a policy that goes by signals which the partition's encoder did not measure of any pair."""
-    for signal_name in sorted(policy.signals & frozenset({FUSION_MATCH, CONSISTENCY, *BASELINE_SIGNALS})):
+    for signal_name in sorted(policy.signals & frozenset({FUSION_MATCH, MASKED, CONSISTENCY, *BASELINE_SIGNALS})):
         absent = np.isnan(table.columns.numbers(signal_name)) & (table.columns.why_absent(signal_name) == 0)
         if table.columns.count > 0 and bool(absent.all()):
-            remedy = "name a head in score.fusion" if signal_name == FUSION_MATCH else "set score.baseline to on"
+            remedy = _REMEDIES.get(signal_name, "set score.baseline to on")
             raise ConfigError(
                 f"policy {policy.name!r} goes by {signal_name}, which was not measured in partition {key}: {remedy} "
                 "and run the source again"

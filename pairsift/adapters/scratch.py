@@ -26,7 +26,8 @@ Shape = tuple[int, int, int]
 class PreparedPairs:
     """A chunk's n prepared pairs.
 
-    `pixels` (m, h, w, 3) are of the different readable pictures, `image_of` (n,) says which is a pair's, −1 for none.
+    `pixels` (m, h, w, 3) are of the different readable pictures, `image_of` (n,) says which is a pair's, −1 for none;
+    `masked_of` (n,) which is its picture with the text masked.
     """
 
     uids: list[str]
@@ -34,6 +35,7 @@ class PreparedPairs:
     image_of: NDArray[np.int64]
     captions: list[str | None]
     measurements: list[Measurement]
+    masked_of: NDArray[np.int64]
 
 
 def scratch_folder(scratch: Path, partition_id: int, fence: int) -> Path:
@@ -84,10 +86,12 @@ def write_prepared(pixels: Path, measurements: Path, prepared: Iterable[Prepared
     rows: list[dict[str, object]] = []
     with needing_room(pixels), pixels.open("wb") as file:
         for pair in prepared:
-            if pair.pixels is not None:
-                file.write(pair.pixels.tobytes())
+            for picture in (pair.pixels, pair.masked_pixels):
+                if picture is not None:
+                    file.write(np.ascontiguousarray(picture).data)
             measured = {"values": pair.measurement.values, "unmeasurable": pair.measurement.unmeasurable}
-            rows.append({"uid": pair.uid, "image": pair.image, "caption": pair.caption, **measured})
+            places = {"image": pair.image, "masked": pair.masked}
+            rows.append({"uid": pair.uid, **places, "caption": pair.caption, **measured})
     with needing_room(measurements):
         measurements.write_text(json.dumps({"shape": shape, "pairs": rows}), encoding="utf-8")
 
@@ -96,13 +100,17 @@ def read_prepared(pixels: Path, measurements: Path) -> PreparedPairs:
     """Read a chunk of prepared pairs; the pixels stay on disk until they are used."""
     content = json.loads(measurements.read_text(encoding="utf-8"))
     rows = content["pairs"]
-    image_of = np.array([-1 if row["image"] is None else row["image"] for row in rows], np.int64)
+    image_of, masked_of = (
+        np.array([-1 if row[name] is None else row[name] for row in rows], np.int64) for name in ("image", "masked")
+    )
+    pictures = 1 + max(int(image_of.max(initial=-1)), int(masked_of.max(initial=-1)))
     return PreparedPairs(
         uids=[row["uid"] for row in rows],
-        pixels=_mapped(pixels, (int(image_of.max(initial=-1)) + 1, *content["shape"])),
+        pixels=_mapped(pixels, (pictures, *content["shape"])),
         image_of=image_of,
         captions=[row["caption"] for row in rows],
         measurements=[_measurement(row["values"], row["unmeasurable"]) for row in rows],
+        masked_of=masked_of,
     )
 
 

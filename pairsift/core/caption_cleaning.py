@@ -7,6 +7,7 @@ delete the newest scripts and emoji, and would make one caption clean differentl
 import html
 import re
 import unicodedata
+from functools import lru_cache
 
 import ftfy
 
@@ -100,8 +101,12 @@ def clean_text(text: str) -> str:
     return _clean_once(_HTML_CHARACTERS.sub(" ", text))
 
 
+@lru_cache(maxsize=64)
 def repair_text(text: str) -> str:
-    """Undo mojibake and entities and compose (NFC): the same caption, written right. Nothing is removed."""
+    """Undo mojibake and entities and compose (NFC): the same caption, written right. Nothing is removed.
+
+    A caption is repaired when it is cleaned and again when it is measured, and ftfy takes 60 µs: the last are kept.
+    """
     if text.isascii() and "&" not in text:
         return text
     text = _ENTITY.sub(_unescape, _NESTED_AMPERSAND.sub("&", text))

@@ -4,12 +4,27 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
+
 from pairsift.core.records import Reason
 
+_SCAN = 0xDAFF
+"""The mark of a scan, FF DA, as a little-endian word."""
 _MAX_JPEG_SCANS = 200
 """A progressive JPEG has about 10 scans; 5,000 of them in 250 kB keep a decoder busy for 40 s."""
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAGICS = {
+    b"\xff\xd8\xff": "JPEG",
+    _PNG_SIGNATURE: "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+}
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Interlacing passes of PNG: first column, first row, column step, row step (PNG specification, 8.2)."""
@@ -23,18 +38,7 @@ def image_format(data: bytes) -> str | None:
     if data[4:8] == b"ftyp":
         brands = data[8:64]  # HEIC pictures share the container and its general brands
         return "AVIF" if b"avif" in brands or b"avis" in brands else None
-    magics = {
-        b"\xff\xd8\xff": "JPEG",
-        _PNG_SIGNATURE: "PNG",
-        b"GIF87a": "GIF",
-        b"GIF89a": "GIF",
-        b"BM": "BMP",
-        b"II*\0": "TIFF",
-        b"MM\0*": "TIFF",
-        b"II+\0": "TIFF",
-        b"MM\0+": "TIFF",
-    }
-    return next((name for magic, name in magics.items() if data.startswith(magic)), None)
+    return next((name for magic, name in _MAGICS.items() if data.startswith(magic)), None)
 
 
 def find_damage(data: bytes, file_format: str) -> Reason | None:
@@ -42,11 +46,18 @@ def find_damage(data: bytes, file_format: str) -> Reason | None:
 
     Pillow takes a PNG with wrong checksums or with rows missing for a whole one.
     """
-    if file_format == "JPEG" and data.count(b"\xff\xda") > _MAX_JPEG_SCANS:
+    if file_format == "JPEG" and _scans(data) > _MAX_JPEG_SCANS:
         return Reason.IMAGE_CORRUPT
     if file_format == "PNG" and not _png_is_whole(data):
         return Reason.IMAGE_CORRUPT
     return None
+
+
+def _scans(data: bytes) -> int:
+    """Count the marks of a scan, as `bytes.count` would in twice the time: they begin at even or at odd places."""
+    even = np.frombuffer(data, "<u2", len(data) // 2) == _SCAN
+    odd = np.frombuffer(data, "<u2", (len(data) - 1) // 2, offset=1) == _SCAN
+    return int(np.count_nonzero(even) + np.count_nonzero(odd))
 
 
 def _png_is_whole(data: bytes) -> bool:

@@ -1,5 +1,7 @@
 """The image.* signals: what can be measured of a picture without its caption."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ def image_signals(rgb: NDArray[np.uint8], file_bytes: int) -> dict[str, SignalVa
     copy = _grey_copy(rgb)
     mean, deviation = cv2.meanStdDev(copy)
     counts = cv2.calcHist([copy], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    below = counts.cumsum()
     return {
         "image.width": width,
         "image.height": height,
@@ -30,8 +33,8 @@ def image_signals(rgb: NDArray[np.uint8], file_bytes: int) -> dict[str, SignalVa
         "image.bytes": file_bytes,
         "image.sharpness": _sharpness(copy),
         "image.brightness": float(mean[0, 0]) / 255,
-        "image.brightness_p5": _percentile(counts, 0.05) / 255,
-        "image.brightness_p99": _percentile(counts, 0.99) / 255,
+        "image.brightness_p5": _percentile(below, 0.05) / 255,
+        "image.brightness_p99": _percentile(below, 0.99) / 255,
         "image.contrast": float(deviation[0, 0]) / 255,
         "image.entropy": _entropy(counts),
         "image.chroma": _chroma(rgb),
@@ -47,14 +50,21 @@ def _grey_copy(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _sharpness(grey: NDArray[np.uint8]) -> float:
-    """Return the variance of the Laplacian (Pech-Pacheco et al., 2000), in 16-bit integers: exact."""
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
-    return float(deviation[0, 0]) ** 2
+    """Return the variance of the Laplacian (Pech-Pacheco et al., 2000), in 16-bit integers: exact.
+
+    So are its squares in float32, being below 2^24, and OpenCV's sums in float64; its own deviation of 16-bit integers
+    takes twice as long.
+    """
+    edges = cv2.Laplacian(grey, cv2.CV_16S)
+    squares = edges.astype(np.float32)
+    squares *= squares
+    mean, mean_square = (cv2.sumElems(values)[0] * (1 / grey.size) for values in (edges, squares))
+    return math.sqrt(max(mean_square - mean * mean, 0.0)) ** 2
 
 
-def _percentile(counts: NDArray[np.float64], share: float) -> int:
-    """Return the lowest grey level that at least a share of the pixels does not exceed; `counts` are (256,)."""
-    return int(np.searchsorted(counts.cumsum(), share * counts.sum()))
+def _percentile(below: NDArray[np.float64], share: float) -> int:
+    """Return the lowest grey level that at least a share of the pixels does not exceed; (256,) say how many do not."""
+    return int(np.searchsorted(below, share * below[-1]))
 
 
 def _entropy(counts: NDArray[np.float64]) -> float:
@@ -68,13 +78,21 @@ def _chroma(rgb: NDArray[np.uint8]) -> float:
     Pixels are taken as they are: averaging neighbours would make red and cyan grey.
     """
     step = max(1, min(rgb.shape[:2]) // _SHORT_SIDE_PX)
-    red, green, blue = cv2.split(np.ascontiguousarray(rgb[::step, ::step]))
+    red, green, blue = cv2.split(rgb if step == 1 else _every(rgb, step))
     spread = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
     return float(cv2.mean(spread)[0]) / 255
+
+
+def _every(rgb: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Take every k-th pixel of every k-th row, three bytes at a time: whole pixels are copied faster than channels."""
+    whole = np.ascontiguousarray(rgb[::step]).view("V3")[:, ::step]
+    return np.ascontiguousarray(whole).view(np.uint8).reshape(*whole.shape[:2], 3)
 
 
 def _perceptual_hash(grey: NDArray[np.uint8]) -> str:
     """Hash the picture's coarse structure (Zauner, 2010) in ImageHash's bit order: by rows, the first bit highest."""
     small = resize(grey, (_HASH_SIDE_PX, _HASH_SIDE_PX)).astype(np.float32)
     lowest = cv2.dct(small)[:8, :8]
-    return np.packbits(lowest > np.median(lowest)).tobytes().hex()
+    ranked = np.sort(lowest, axis=None)
+    median = (ranked[31] + ranked[32]) / 2  # np.median takes 30 µs
+    return np.packbits(lowest > median).tobytes().hex()

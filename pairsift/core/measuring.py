@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 from pairsift.core.captions import readable_in_english
 from pairsift.core.records import Measurement, Reason, SignalValue
-from pairsift.core.signals import CONSISTENCY, FUSION_MATCH, IMAGE_SIGNALS, SIGNALS, TEXT_SIGNALS
+from pairsift.core.signals import CONSISTENCY, FUSION_MATCH, IMAGE_SIGNALS, MASKED, SIGNALS, TEXT_SIGNALS
 
-NEEDS_IMAGE = frozenset(
-    {"pair.alignment", FUSION_MATCH, CONSISTENCY, "baseline.image_quality", "baseline.pair_quality"}
-)
-NEEDS_CAPTION = frozenset(
-    {"pair.alignment", FUSION_MATCH, CONSISTENCY, "baseline.text_quality", "baseline.pair_quality"}
-)
+_OF_BOTH = frozenset({"pair.alignment", MASKED, FUSION_MATCH, CONSISTENCY, "baseline.pair_quality"})
+NEEDS_IMAGE = _OF_BOTH | {"baseline.image_quality"}
+NEEDS_CAPTION = _OF_BOTH | {"baseline.text_quality"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """From the bytes of a pair to what the encoders take, and to the signals that need no model."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,20 @@ from pairsift.core.signals import IMAGE_SIGNALS, TEXT_SIGNALS
 Pixels = NDArray[np.uint8]
 FitPicture = Callable[[Pixels], Pixels]
 """Brings an RGB picture (h, w, 3) uint8 to the size that an encoder takes."""
+MaskText = Callable[[Pixels], Pixels | None]
+"""Masks the text in an RGB picture; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedImage:
-    """A picture as an encoder takes it, RGB uint8, and its image.* signals; no pixels where it cannot be read."""
+    """A picture as an encoder takes it, RGB uint8, and its image.* signals; no pixels where it cannot be read.
+
+    `masked` is the same with its text masked, if that was looked for and there is any.
+    """
 
     pixels: Pixels | None
     measurement: Measurement
+    masked: Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,8 @@ class Prepared:
     """A pair ready to be scored: the place of its picture among its chunk's, the cleaned caption, and its signals.
 
     `image` and `caption` are None where that side of the pair cannot be read; the measurement then says why. `pixels`
-    are there for the first pair of each different picture only.
+    are there for the first pair of each different picture only. Where it has text that was masked, `masked` is the
+    place of the picture without it, and `masked_pixels` are behind its `pixels`.
     """
 
     uid: str
@@ -40,6 +47,8 @@ class Prepared:
     pixels: Pixels | None
     caption: str | None
     measurement: Measurement
+    masked: int | None = None
+    masked_pixels: Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +72,42 @@ def prepare_pairs(
 
     Bytes that cannot be read are an outcome, never an error.
     """
-    seen: dict[str | None, tuple[int | None, Measurement]] = {}
+    seen: dict[str | None, Prepared] = {}
     pictures = 0
     for pair in pairs:
-        pixels = None
-        if pair.image_sha256 not in seen:
+        known = seen.get(pair.image_sha256)
+        if known is None:
             image = picture(pair)
-            pixels = image.pixels
-            seen[pair.image_sha256] = (None if pixels is None else pictures, image.measurement)
-            pictures += pixels is not None
-        place, measured = seen[pair.image_sha256]
+            known = _placed(image, pictures)
+            pictures += (image.pixels is not None) + (image.masked is not None)
+            seen[pair.image_sha256] = replace(known, pixels=None, masked_pixels=None)
         caption, counted = prepare_caption(pair.raw_caption, config, cleaner)
-        yield Prepared(pair.uid, place, pixels, caption, both_sides(measured, counted))
+        yield replace(known, uid=pair.uid, caption=caption, measurement=both_sides(known.measurement, counted))
 
 
-def prepare_image(data: bytes | None, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:
+def _placed(image: PreparedImage, pictures: int) -> Prepared:
+    """Give a picture, and the same with its text masked, the next places among a chunk's."""
+    return Prepared(
+        uid="",
+        image=None if image.pixels is None else pictures,
+        pixels=image.pixels,
+        caption=None,
+        measurement=image.measurement,
+        masked=None if image.masked is None else pictures + 1,
+        masked_pixels=image.masked,
+    )
+
+
+def prepare_image(
+    data: bytes | None, config: PreprocessConfig, fit: FitPicture, mask: MaskText | None = None
+) -> PreparedImage:
     """Decode a picture, measure it and bring it to the encoder's size."""
     rgb = decode_image(data, config)
     if isinstance(rgb, Reason):
         return unreadable_image(rgb)
-    return prepare_picture(rgb, len(data or b""), config, fit)  # it was decoded, so it is there
+    prepared = prepare_picture(rgb, len(data or b""), config, fit)  # it was decoded, so it is there
+    masked = None if mask is None else mask(rgb)
+    return prepared if masked is None else replace(prepared, masked=fit_enhanced(masked, config, fit))
 
 
 def unreadable_image(reason: Reason) -> PreparedImage:

@@ -47,11 +47,15 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("text.code_likeness", "float", "0–1", "share of the caption's non-space characters that stand in markup, code or identifiers"),
     Signal("text.semantic_consistency", "float", "cosine, −1–1", "highest cosine of the caption's sentence embedding with those of the names of the 8 classes most probable of the image, phrases such as “a photo of” removed from both", "after SIEVE, 2024"),
     Signal("pair.alignment", "float", "cosine, −1–1", "cosine of image and caption embedding under the encoder"),
+    Signal("pair.alignment_masked", "float", "cosine, −1–1", "cosine of caption and image with the text in the image masked; pair.alignment where no text was found", "T-MARS, 2024"),
     Signal("pair.fusion_match", "float", "0–1", "probability by a trained fusion head that image and caption belong together, as if every second pair did", "after ALBEF, 2021"),
     Signal("baseline.image_quality", "float", "logit²", "population variance of the classifier's logits, pixels as score.baseline_input says", "reference method"),
     Signal("baseline.text_quality", "float", "1", "mean of the squared components of the caption's sentence embedding", "reference method"),
     Signal("baseline.pair_quality", "float", "logit²", "baseline.image_quality × baseline.text_quality", "reference method"),
 )  # fmt: skip
+
+MASKED = "pair.alignment_masked"
+"""A signal that is measured only where `score.mask_text` is on."""
 
 NEG_CLIP_LOSS = "pair.neg_clip_loss"
 NORM_SIM = "pair.norm_sim"

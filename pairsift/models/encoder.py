@@ -8,7 +8,7 @@ from pairsift.core.fingerprint import SCORING_VERSION, fingerprint
 from pairsift.core.images import SQUARE, Fit
 from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
-from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH, MASKED
 from pairsift.errors import ConfigError, ModelUnavailableError
 from pairsift.models import conse
 from pairsift.models.checkpoints import find_clip
@@ -18,6 +18,7 @@ from pairsift.models.device import resolve
 from pairsift.models.files import CLIP_PREFIX
 from pairsift.models.quantised import INT8
 from pairsift.models.scores import Encoder, ModelCard
+from pairsift.models.text_detection import detector_fingerprint
 from pairsift.settings import Settings
 
 _loaded: dict[tuple[ScoreConfig, Path | None], Encoder] = {}
@@ -54,10 +55,12 @@ def picture_fit(config: ScoreConfig) -> Fit:
 
 def left_out(config: ScoreConfig) -> frozenset[str]:
     """Name the signals that the encoder of a config does not measure."""
-    without_head = frozenset({FUSION_MATCH} if config.fusion is None else ())
+    off = frozenset({MASKED} if not config.mask_text else ()) | (
+        {FUSION_MATCH} if config.fusion is None else frozenset()
+    )
     if not config.encoder.startswith(CLIP_PREFIX):
-        return without_head
-    return without_head | ({CONSISTENCY} if config.baseline == "on" else {CONSISTENCY, *BASELINE_SIGNALS})
+        return off
+    return off | ({CONSISTENCY} if config.baseline == "on" else {CONSISTENCY, *BASELINE_SIGNALS})
 
 
 def require_signals(policy: Policy, score: ScoreConfig) -> None:
@@ -73,6 +76,7 @@ def require_signals(policy: Policy, score: ScoreConfig) -> None:
 
 _REMEDIES = {
     FUSION_MATCH: "train a head with `pairsift train-fusion` and name it in score.fusion",
+    MASKED: "set score.mask_text to true, which needs the extra: pip install 'pairsift[tmars]'",
     CONSISTENCY: "score with the encoder conse",
     **dict.fromkeys(BASELINE_SIGNALS, "set score.baseline to on"),
 }
@@ -86,6 +90,8 @@ def space_of(config: ScoreConfig) -> str:
 def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner: Cleaner) -> str:
     """Identify how pairs are scored: preprocessing, cleaner, weights, dtype, backend and scoring version.
 
+    What finds text is part of it only where text is masked.
+
     Reads the weight files' bytes and builds no net. Raises ModelUnavailableError as `load_encoder` does.
     """
     return fingerprint(
@@ -94,6 +100,7 @@ def score_fingerprint(config: ScoreConfig, preprocess: PreprocessConfig, cleaner
             "preprocess": preprocess.identity,
             "cleaner": cleaner,
             "encoder": _find(resolve(config)).fingerprint,
+            **({"text_detector": detector_fingerprint()} if config.mask_text else {}),
         }
     )
 

@@ -41,6 +41,7 @@ def test_the_shipped_policies_are_named_as_their_files():
         "negcliploss-and-normsim",
         "negcliploss",
         "sieve-like",
+        "t-mars",
     ]
     assert [load_policy(policy.name) for policy in policies] == policies
 
@@ -74,9 +75,7 @@ def test_comments_and_layout_are_not_content(tmp_path: Path):
 
 
 def test_an_unknown_name_lists_the_shipped_ones():
-    with pytest.raises(
-        ConfigError, match=r"no policy 'defalt': .*\(baseline, .*, sieve-like\); did you mean 'default'\?"
-    ):
+    with pytest.raises(ConfigError, match=r"no policy 'defalt': .*\(baseline, .*, t-mars\); did you mean 'default'\?"):
         load_policy("defalt")
 
 

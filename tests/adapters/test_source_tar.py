@@ -56,6 +56,34 @@ def test_passes_over_folders_links_and_devices():
     assert read(buffer.getvalue()) == ([], [])
 
 
+@pytest.mark.parametrize("tar_format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_a_plain_header_says_what_tarfile_reads_in_it(tar_format: int):
+    names = ["a.jpg", "folder/é.txt", "n" * 99, "n" * 100, "p" * 60 + "/" + "n" * 60, "s\udcff.txt"]
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tar_format, errors="surrogateescape") as tar:
+        for size, name in enumerate(names, 510):
+            member = tarfile.TarInfo(name)
+            member.size, member.uid, member.mtime = size, 1000, 1_700_000_000
+            tar.addfile(member, io.BytesIO(bytes(size)))
+    with tarfile.open(fileobj=io.BytesIO(target.getvalue())) as tar:
+        expected = [(member.name, member.offset_data, member.size) for member in tar]
+
+    members, damage = read(target.getvalue())
+
+    assert [(member.name, member.offset, member.size) for member in members] == expected
+    assert damage == []
+
+
+def test_a_record_for_all_members_holds_for_plain_headers_too():
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"path": "all.txt"}) as tar:
+        tar.addfile(tarfile.TarInfo("one.txt"))
+
+    members, _ = read(target.getvalue())
+
+    assert [member.name for member in members] == ["all.txt"]
+
+
 def test_reports_a_bad_header_checksum():
     data = bytearray(build(FILES))
     data[2560] ^= 0xFF  # the first byte of the third header, "b.jpg"

@@ -146,7 +146,9 @@ def test_a_source_without_a_date_has_no_day(source: Path, policy: Path):
 
 
 def test_no_file_on_any_day_is_an_error_that_names_the_days(daily: Path, policy: Path):
-    with pytest.raises(SourceError, match="names no shards or image files on 2025-11-26, 2025-11-27: check the path"):
+    with pytest.raises(
+        SourceError, match="names no shards, tables or image files on 2025-11-26, 2025-11-27: check the path"
+    ):
         run(daily, policy, day=date(2025, 11, 27), catch_up_days=1)
 
 

@@ -86,7 +86,7 @@ def test_a_form_labels_every_field_of_a_run_and_no_group_by_its_class():
     labels = [field["title"] for field in (*of_run.values(), *of_dispatch.values())]
 
     assert labels == [
-        *("Ingest", "Preprocess", "Score", "Policy", "Export", "Chunk pairs", "Decoders", "Dispatch"),
+        *("Ingest", "Preprocess", "Score", "Policy", "Export", "Chunk pairs", "Decoders", "Dispatch", "Report"),
         *("Work pool", "In flight", "Tries", "Stuck after (seconds)"),
     ]
 

@@ -19,9 +19,11 @@ def test_tells_no_format_of_anything_else(data: bytes):
     assert image_format(data) is None
 
 
+@pytest.mark.parametrize("before", [b"", b"\0"], ids=["odd places", "even places"])
+@pytest.mark.parametrize("scan", [b"\xff\xda", b"\xff\xda\0"], ids=["one after the other", "apart"])
 @pytest.mark.parametrize(("scans", "damage"), [(200, None), (201, Reason.IMAGE_CORRUPT)])
-def test_a_jpeg_may_have_200_scans(scans: int, damage: Reason | None):
-    assert find_damage(b"\xff\xd8\xff" + b"\xff\xda\0" * scans, "JPEG") is damage
+def test_a_jpeg_may_have_200_scans(before: bytes, scan: bytes, scans: int, damage: Reason | None):
+    assert find_damage(b"\xff\xd8\xff" + before + scan * scans, "JPEG") is damage
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])

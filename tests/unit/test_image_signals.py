@@ -84,6 +84,14 @@ def test_chroma_does_not_average_neighbours():
     assert measure(picture)["image.chroma"] == 1.0
 
 
+@pytest.mark.parametrize(("first", "chroma"), [(0, 1.0), (1, 0.0), (2, 0.0)])
+def test_chroma_of_a_large_picture_is_that_of_every_third_pixel_of_every_third_row(first: int, chroma: float):
+    picture = np.zeros((768, 770, 3), dtype=np.uint8)
+    picture[first::3, first::3, 1] = 255
+
+    assert measure(picture)["image.chroma"] == chroma
+
+
 @pytest.mark.parametrize("level", [0, 51, 255])
 def test_a_flat_picture_has_brightness_only(level: int):
     signals = measure(np.full((300, 400, 3), level, dtype=np.uint8))
@@ -129,6 +137,18 @@ def test_sharpness_is_the_variance_of_the_laplacian():
     picture[100, 100] = 10  # Laplacian: -40 there and 10 at its four neighbours
 
     assert measure(picture)["image.sharpness"] == pytest.approx((40**2 + 4 * 10**2) / 256**2)
+
+
+def test_sharpness_is_exact():
+    board = np.indices((256, 512)).sum(axis=0) % 2 * 255  # Laplacian: 1020 on black, -1020 on white
+    noise = np.random.default_rng(0).integers(0, 256, (256, 512))
+    pictures = [np.repeat(grey[:, :, None], 3, axis=2).astype(np.uint8) for grey in (board, noise)]
+    edges = np.asarray(cv2.Laplacian(pictures[1][:, :, 0], cv2.CV_16S), dtype=np.int64)
+    mean, mean_square = int(edges.sum()) / edges.size, int((edges**2).sum()) / edges.size
+
+    sharpness = [number(measure(picture)["image.sharpness"]) for picture in pictures]
+
+    assert sharpness == pytest.approx([1020**2, mean_square - mean**2], rel=1e-14)
 
 
 def test_blurring_lowers_sharpness():

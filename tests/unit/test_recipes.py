@@ -36,6 +36,7 @@ GOOD: Mapping[str, SignalValue] = {
     "text.language": "en",
     "text.semantic_consistency": 0.5,
     "pair.alignment": 0.5,
+    "pair.alignment_masked": 0.5,
     "pair.neg_clip_loss": -0.05,
     "pair.norm_sim": 0.5,
 }
@@ -189,6 +190,19 @@ def test_the_sieve_like_policy_ranks_all_pairs_of_the_run():
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pair.alignment_masked": 0.281, "pair.alignment": 0.0}, "keep"),
+        ({"pair.alignment_masked": 0.2809, "pair.alignment": 0.9}, "below_cut"),
+        ({"pair.alignment_masked": np.nan}, "signal_unmeasurable"),
+        ({"text.language": "fr", "image.width": 10}, "keep"),
+    ],
+)
+def test_t_mars_asks_for_a_cosine_without_the_text(changes: dict[str, SignalValue], said: str):
+    assert decided("t-mars", changes) == [said]
+
+
+@pytest.mark.parametrize(
     ("losses", "kept"),
     [
         ([-0.01, -0.02, -0.03, -0.04, -0.05, -0.06, -0.07, -0.08, -0.09, -0.1], 3),
@@ -244,6 +258,7 @@ def test_negcliploss_is_that_of_openai_and_normsim_that_of_the_nearest():
         ("laion-2b", "open_clip:ViT-B-32:laion2b_s34b_b79k", False),
         ("laion-400m", "open_clip:ViT-B-32-quickgelu:openai", True),
         ("sieve-like", "conse", True),
+        ("t-mars", "open_clip:ViT-B-32:openai", True),
         ("negcliploss", "open_clip:ViT-B-32:openai", True),
         ("negcliploss-and-normsim", "open_clip:ViT-L-14:openai", True),
         ("negcliploss", "conse", False),

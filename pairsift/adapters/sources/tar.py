@@ -22,6 +22,13 @@ _BAD_HEADER = (tarfile.TarError, ValueError, OverflowError, MemoryError, Recursi
 
 _EXTENSIONS = frozenset({b"L", b"K", b"x", b"g", b"X"})
 _MAX_EXTENSION_BYTES = 1 << 20
+_PLAIN = re.compile(
+    rb"(?:[0-7]{7}\0|[0-7]{6} \0){3}([0-7]{11})[ \0][0-7]{11}[ \0]([0-7]{6})(?:\0 | \0)[0\0]"  # mode to type
+    rb".{172}(?:\0{8}|[0-7]{7}\0){2}\0",  # device, and no prefix
+    re.DOTALL,
+)
+"""A regular file's header but its name, as nearly all tars have it; tarfile takes much more."""
+_NAME_BYTES, _CHECKSUM = 100, slice(148, 156)
 _RECORD = re.compile(rb"(\d{1,7}) ([^=]+)=")
 
 
@@ -88,11 +95,12 @@ def read_members(stream: BinaryIO, is_wanted: Callable[[str], bool]) -> Iterator
     tar = _Headers(fileobj=stream, mode="r", tarinfo=_Header, encoding="utf-8")
     while True:
         start = tar.offset
-        if (end := _end_at(stream, start, total)) is not None:
-            yield from end
+        block = _block_at(stream, start, total)
+        if not block.strip(b"\0"):
+            yield from _end_at(stream, start, total)
             return
         try:
-            header = _next_header(tar, stream)
+            header = _plain_header(tar, block) or _next_header(tar, stream)
         except _BAD_HEADER as error:
             yield Damage(_explain_header(stream, start, error), start)
             return
@@ -106,6 +114,35 @@ def read_members(stream: BinaryIO, is_wanted: Callable[[str], bool]) -> Iterator
             yield Member(header.name, header.offset_data, header.size, data, sha256)
 
 
+def _block_at(stream: BinaryIO, start: int, total: int) -> bytes:
+    """Read a block; nothing behind the end, which headers can put beyond all integers."""
+    if start >= total:
+        return b""
+    stream.seek(start)
+    return stream.read(tarfile.BLOCKSIZE)
+
+
+def _plain_header(tar: tarfile.TarFile, block: bytes) -> tarfile.TarInfo | None:
+    """Read what nearly every header is, a regular file's under a short name, as tarfile does at a fifth of its cost.
+
+    None for whatever else may be a header.
+    """
+    numbers = _PLAIN.match(block, _NAME_BYTES)
+    name = block[:_NAME_BYTES].partition(b"\0")[0]
+    is_plain = len(block) == tarfile.BLOCKSIZE and name and not name.endswith(b"/") and not tar.pax_headers
+    if numbers is None or not is_plain or int(numbers[2], 8) != _checksum(block):
+        return None
+    header = tar.tarinfo(name.decode("utf-8", "surrogateescape"))
+    header.size, header.offset_data = int(numbers[1], 8), tar.offset + tarfile.BLOCKSIZE
+    tar.offset = header.offset_data + -(-header.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    return header
+
+
+def _checksum(block: bytes) -> int:
+    """Add up a header's bytes, its own checksum taken as spaces."""
+    return sum(block) - sum(block[_CHECKSUM]) + 8 * ord(" ")
+
+
 def _next_header(tar: tarfile.TarFile, stream: BinaryIO) -> tarfile.TarInfo:
     start = tar.offset
     stream.seek(start)
@@ -115,13 +152,10 @@ def _next_header(tar: tarfile.TarFile, stream: BinaryIO) -> tarfile.TarInfo:
     return header
 
 
-def _end_at(stream: BinaryIO, start: int, total: int) -> list[Damage] | None:
-    """Say how the tar ends if it ends at `start`: with no damage, or with one; None where a header follows."""
+def _end_at(stream: BinaryIO, start: int, total: int) -> list[Damage]:
+    """Say how the tar ends at `start`, where no header follows: with no damage, or with one; a block is read of it."""
     if start >= total:
         return [Damage("the shard ends without end blocks: it was cut", start)]
-    stream.seek(start)
-    if stream.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        return None
     while block := stream.read(1 << 20):
         if block.strip(b"\0"):
             return [Damage("a block of zeros, and then data", start)]
