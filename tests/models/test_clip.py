@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pairsift.config import ScoreConfig
 from pairsift.core.images import Fit
-from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH, MODEL_SIGNALS
+from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH, MASKED, MODEL_SIGNALS
 from pairsift.errors import ModelUnavailableError
 from pairsift.models.clip import BUCKETS, Clip, ends_of
 from pairsift.models.clip_loading import find_clip_models, load_clip
@@ -384,7 +384,11 @@ def test_the_baseline_signals_are_measured_of_pictures_of_another_size(folder: P
     enlarged = np.stack([fit_picture(picture, Fit(224, 224, "squeeze", "bilinear")) for picture in pictures])
     logits = encoder.classifier.logits(encoder.classifier.features(torch.from_numpy(enlarged)))
     np.testing.assert_allclose(signals["baseline.image_quality"], logits.numpy().var(axis=1), rtol=0.02)
-    assert set(signals) == {"pair.alignment", *BASELINE_SIGNALS} == set(MODEL_SIGNALS) - {CONSISTENCY, FUSION_MATCH}
+    assert (
+        set(signals)
+        == {"pair.alignment", *BASELINE_SIGNALS}
+        == set(MODEL_SIGNALS) - {CONSISTENCY, FUSION_MATCH, MASKED}
+    )
     assert all((values > 0).all() for name, values in signals.items() if name != "pair.alignment")
     np.testing.assert_allclose(signals["baseline.text_quality"], 1 / vit.dim, rtol=1e-5)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from pairsift.core.signals import FUSION_MATCH, SIGNALS
+from pairsift.core.signals import FUSION_MATCH, MASKED, SIGNALS
 from tasks import workplace
 from tests.command_line import Command
 
@@ -79,7 +79,10 @@ def test_explain_tells_the_whole_story_of_a_dropped_pair(pairsift: Command, cura
     assert image.startswith(b"\xff\xd8\xff")
     assert len(origin["image_sha256"]) == 64
     assert len(origin["uid"]) == 32
-    assert pair["signals"].keys() | pair["unmeasurable"].keys() == {signal.name for signal in SIGNALS} - {FUSION_MATCH}
+    assert pair["signals"].keys() | pair["unmeasurable"].keys() == {signal.name for signal in SIGNALS} - {
+        FUSION_MATCH,
+        MASKED,
+    }
     assert (decision["verdict"], decision["reason"]) == ("drop", "blurry")
     assert (decision["policy"], decision["policy_version"]) == ("fixed-cut", "1")
     assert "image.sharpness" in decision["rule"]
