@@ -32,6 +32,6 @@ def test_a_run_into_an_empty_folder_writes_the_same_bytes_whatever_its_chunks(
     rows_again = lineage(workplace.store())
     workplace.store().dispose()
     assert sorted(again) == sorted(undisturbed)
-    assert len(again) == 3 * 4 + 1
+    assert len(again) == 3 * 5 + 2
     assert [name for name, data in again.items() if data != undisturbed[name]] == []
     assert rows_again == rows
