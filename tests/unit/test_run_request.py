@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from pairsift.config import RunRequest, explain_validation
+from pairsift.config import SOURCE_FORMATS, RunRequest, explain_validation
 
 
 def refusal(**fields: Any) -> str:
@@ -39,7 +39,10 @@ def test_an_unknown_time_zone_is_refused_with_the_nearest(name: str, hint: str):
         ({"day": "1969-12-31"}, "day: Input should be greater than or equal to 1970-01-01"),
         ({"catch_up_days": -1}, "catch_up_days: Input should be greater than or equal to 0"),
         ({"catch_up_days": 367}, "catch_up_days: Input should be less than or equal to 366"),
-        ({"format": "parquet"}, "format: Input should be 'auto', 'webdataset' or 'folder'"),
+        (
+            {"format": "zip"},
+            "format: Input should be 'auto', 'webdataset', 'parquet', 'manifest', 'coco', 'imagefolder'",
+        ),
     ],
 )
 def test_a_field_out_of_bounds_is_refused(fields: dict[str, Any], said: str):
@@ -49,5 +52,5 @@ def test_a_field_out_of_bounds_is_refused(fields: dict[str, Any], said: str):
 def test_the_form_offers_the_formats_as_a_menu_and_the_day_as_a_date():
     fields = RunRequest.model_json_schema()["properties"]
 
-    assert fields["format"]["enum"] == ["auto", "webdataset", "folder"]
+    assert fields["format"]["enum"] == list(SOURCE_FORMATS)
     assert {"type": "string", "format": "date"} in fields["day"]["anyOf"]
