@@ -266,7 +266,7 @@ def test_export_writes_the_files_of_the_active_set_beside_the_others(pairsift: C
     assert {row[3] for row in shown.values()} & first == set()
     assert all(Path(uri).is_file() for uri in first if uri is not None)
     manifest = json.loads((storage / "exports" / "source" / "manifest.json").read_text())
-    assert len(manifest["files"]) == 8
+    assert len(manifest["files"]) == 10
     assert {str(storage / "exports" / "source" / file["path"]) for file in manifest["files"]} >= {
         row[3] for row in shown.values()
     }
