@@ -27,14 +27,14 @@ from pairsift.adapters.store.looked_at import (
     request_of,
 )
 from pairsift.adapters.store.queries import status
-from pairsift.adapters.stored import stored_decided, stored_numbers
+from pairsift.adapters.stored import stored_decided, stored_numbers, stored_relative
 from pairsift.config import PreprocessConfig, RunRequest
 from pairsift.core.overview import Card, Gallery, Group, Overview, RunRow
 from pairsift.core.policy import Policy
 from pairsift.core.records import IngestedPair, Location, Reason
 from pairsift.core.selection import describe_select
-from pairsift.core.selects import ALIGNMENT, members_of
-from pairsift.core.signals import BY_NAME, NUMBERS
+from pairsift.core.selects import ALIGNMENT, Fdr, members_of
+from pairsift.core.signals import BY_NAME, NUMBERS, RELATIVE
 from pairsift.core.surveying import ANY, BEST, JUST_KEPT, JUST_OUT, WORST, Place, Survey, SurveyedPartition
 from pairsift.core.thumbnails import make_thumbnail
 from pairsift.errors import SourceChangedError, SourceError, StorageDeniedError, StorageError
@@ -84,7 +84,7 @@ def survey(engine: Engine, asked: Asked, advance: Advance = no_progress) -> Over
         run_id=asked.run_id,
         pairs={name: seen.verdicts[name] for name in COUNTS},
         reasons=dict(seen.reasons.most_common()),
-        cut=seen.cut(score, "standard deviations" if score == Z else BY_NAME[score].unit),
+        cut=seen.cut(score, BY_NAME[score].unit) if score != Z else seen.cut(Z, "standard deviations", tested=True),
         curve=seen.curve,
         partitions=seen.partitions,
         languages=seen.languages,
@@ -108,18 +108,20 @@ def _shown_set(engine: Engine, dataset_id: int, parts: Sequence[CommittedPartiti
 
 
 def _score_of(policy: Policy) -> str:
-    """Name what survivors are ordered by: z where the policy is calibrated, else the selection's first signal."""
-    signal = members_of(policy.select)[0].signal
-    if policy.needs_calibration:
+    """Name what survivors are ordered by: z where `fdr` selects, else the selection's first signal, if it is stored."""
+    chosen = members_of(policy.select)[0]
+    if isinstance(chosen, Fdr):
         return Z
-    return signal if signal in NUMBERS else ALIGNMENT
+    return chosen.signal if chosen.signal in NUMBERS or chosen.signal in RELATIVE else ALIGNMENT
 
 
 def _surveyed(engine: Engine, part: CommittedPartition, score: str) -> SurveyedPartition:
     decided = stored_decided(engine, part, part.shown_decision_set_id)
     q = decision_columns(engine, part.attempt_id, part.shown_decision_set_id, ["alignment_q"])
     sides = ("image.width", "image.height")
-    numbers = stored_numbers(engine, part, [*sides, *([] if score == Z else [score])])
+    numbers = stored_numbers(engine, part, [*sides, *([score] if score in NUMBERS else [])])
+    if score in RELATIVE:
+        numbers[score] = stored_relative(engine, part, part.shown_decision_set_id, score)
     languages = score_columns(engine, part.attempt_id, [BY_NAME["text.language"].column])
     return SurveyedPartition(
         key=part.key,

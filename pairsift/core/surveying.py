@@ -102,16 +102,19 @@ class Survey:
         order = [*_SIZE_NAMES, _NO_SIZE]
         return sorted(_groups(self._sizes), key=lambda group: order.index(group.name))
 
-    def cut(self, score: str, unit: str) -> Cut | None:
-        """Tell how the survivors' score is distributed; None where nobody has one."""
+    def cut(self, score: str, unit: str, *, tested: bool = False) -> Cut | None:
+        """Tell how the survivors' score is distributed; None where nobody has one.
+
+        `tested`: it is the one that their p-values are of.
+        """
         kept, scores, p, _ = self._survivors
         seen = ~np.isnan(scores)
         if not seen.any():
             return None
-        tested = p[~np.isnan(p)]
-        share = unrelated_share(tested) if len(tested) else None
+        known = p[~np.isnan(p)]
+        share = unrelated_share(known) if len(known) else None
         lowest = float(scores[seen & kept].min()) if (seen & kept).any() else None
-        unrelated = None if share is None else share * len(tested)
+        unrelated = share * len(known) if tested and share is not None else None
         return Cut(score, unit, list(_bins(kept[seen], scores[seen], p[seen], unrelated)), lowest, share)
 
     @property

@@ -26,7 +26,7 @@ def sides(image: int, caption: int) -> Sides:
 
 def head(form: str, **changes: Any) -> FusionHead:
     torch.manual_seed(0)
-    return FusionHead(replace(HeadShape(form, FEATURES, DIM, width=16), **changes)).eval()  # type: ignore[arg-type]
+    return FusionHead(replace(HeadShape(form, FEATURES, DIM, width=16), **changes)).eval()  # type: ignore[arg-type] # `form` comes from a test's table
 
 
 def moved(made: FusionHead, before: Sides, after: Sides) -> float:

@@ -66,7 +66,7 @@ def tiny(storage: Path, tmp_path: Path) -> Clip:
 
 
 def pictures(encoder: Encoder, count: int = 3) -> np.ndarray:
-    side = 224 if isinstance(encoder, Conse) else encoder.see.visual.image_size[0]  # type: ignore[attr-defined]
+    side = 224 if isinstance(encoder, Conse) else encoder.see.visual.image_size[0]  # type: ignore[attr-defined] # only a Clip has it
     return np.random.default_rng(5).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
 
 

@@ -91,7 +91,7 @@ def test_a_gallery_of_chance_is_the_same_every_time_and_not_the_first_pairs():
 
 
 def test_the_cut_counts_survivors_alone_and_expects_the_unrelated_by_their_p_values():
-    cut = surveyed(FIRST, SECOND).cut("z", "1")
+    cut = surveyed(FIRST, SECOND).cut("z", "1", tested=True)
 
     assert cut is not None
     assert (cut.pairs, cut.lowest_kept) == (5, 1.0)
@@ -107,6 +107,13 @@ def test_where_nothing_has_a_score_there_is_no_cut_and_no_curve():
 
     assert survey.cut("z", "1") is None
     assert survey.curve == []
+
+
+def test_where_another_score_selects_the_p_values_say_nothing_of_its_bins():
+    cut = surveyed(FIRST, SECOND).cut("pair.alignment", "cosine")
+
+    assert cut is not None
+    assert (cut.mismatched, cut.bins[0].unrelated) == (1.0, None)
 
 
 def test_scores_that_are_all_the_same_are_one_bin_of_pairs():

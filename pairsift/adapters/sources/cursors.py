@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Hashable
+from contextlib import ExitStack
 from typing import Generic, Protocol, TypeVar
 
 KEPT = 2
@@ -40,11 +41,10 @@ class Cursors(Generic[_C]):
                 cursor = None
             if cursor is None:
                 cursor = start()
-            try:
+            with ExitStack() as unless_read:
+                unless_read.callback(cursor.close)
                 data = cursor.read_at(place, size)
-            except BaseException:
-                cursor.close()
-                raise
+                unless_read.pop_all()
             self._keep(key, cursor)
             return data
 

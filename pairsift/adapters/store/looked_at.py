@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, FromClause, and_, select
 
 from pairsift.adapters.store.tables import attempt, decision, pair, partition, run, score
-from pairsift.core.signals import SIGNALS
+from pairsift.core.signals import RELATIVE_SIGNALS, SIGNALS
 
 _SHOWN = (
     pair.c.key,
@@ -22,6 +22,7 @@ _SHOWN = (
     *(score.c[signal.column] for signal in SIGNALS),
     decision.c.verdict,
     decision.c.reason,
+    *(decision.c[signal.name.partition(".")[2]].label(signal.column) for signal in RELATIVE_SIGNALS),
     decision.c.alignment_z,
     decision.c.alignment_p,
     decision.c.alignment_q,

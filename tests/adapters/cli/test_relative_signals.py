@@ -13,6 +13,7 @@ from prefect.logging import disable_run_logger
 from sqlalchemy import select
 
 from pairsift.adapters.calibrations import load_calibration
+from pairsift.adapters.overviews import Asked, survey
 from pairsift.adapters.policies import load_policy
 from pairsift.adapters.redeciding import Again, decide_again
 from pairsift.adapters.store.tables import attempt, decision, decision_set
@@ -131,6 +132,21 @@ def test_a_run_keeps_the_nearest_of_those_that_stand_out(sharded: Path, target: 
     assert {key for key, row in rows.items() if row[2]} == set(nearest)
     assert len(rows) == len(FIRST) + len(SECOND) + 1
     assert target_of(active_basis()) == target
+
+
+@pytest.mark.usefixtures("target")
+def test_the_report_orders_pairs_by_the_signal_that_selected_them(sharded: Path, tmp_path: Path):
+    curate(sharded, policy(tmp_path))
+
+    found = survey(workplace.store(), Asked("source"))
+
+    losses = sorted((loss for (loss,) in shown("pair_neg_clip_loss").values()), reverse=True)
+    assert found is not None
+    assert found.cut is not None
+    assert (found.cut.score, found.cut.bins[-1].high) == ("pair.neg_clip_loss", pytest.approx(losses[0]))
+    assert found.galleries[0].cards[0].score == max(
+        row[0] for row in shown("pair_neg_clip_loss", "kept").values() if row[1]
+    )
 
 
 def test_what_is_stored_is_what_the_calibration_and_the_target_set_say(sharded: Path, target: str, tmp_path: Path):
