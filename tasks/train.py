@@ -87,14 +87,6 @@ def fit(plan: TrainPlan, gathered: Gathered) -> Fitted:
     """Train from the last checkpoint on, with a line in the log for every epoch, and judge on pairs held out."""
     set_up_process()
     request, folder, logger = plan.request, Path(plan.folder), get_run_logger()
-    recipe = Recipe(
-        epochs=request.epochs,
-        batch=request.batch,
-        words_dropped=request.words_dropped,
-        noise=request.noise,
-        patience=request.patience,
-        seed=request.seed,
-    )
     files = (Path(gathered.tokens), folder / "checkpoint.pt", folder / "weights.safetensors")
 
     def tell(progress: Progress) -> None:
@@ -103,14 +95,19 @@ def fit(plan: TrainPlan, gathered: Gathered) -> Fitted:
             "%s: epoch %d, matching %.3f, AUC %.3f", request.name, point["epoch"], point["matching"], point["auc"]
         )
 
-    return fit_head(Fitting(*files, request.form, request.depth, recipe, request.config.score.device), tell)
+    return fit_head(Fitting(*files, request.form, request.depth, recipe_of(request), request.config.score.device), tell)
 
 
 @task(name="register head", task_run_name="register head", **STAGE)
 def register_head(plan: TrainPlan, gathered: Gathered, fitted: Fitted) -> dict[str, Any]:
     """Put the head into the storage and the store, and show its curves; return what came of it."""
     request = plan.request
-    data = {"from": request.learnt_from, "pairs": gathered.pairs, "pairs_sha256": gathered.pairs_sha256}
+    data = {
+        "from": request.learnt_from,
+        "pairs": gathered.pairs,
+        "pairs_sha256": gathered.pairs_sha256,
+        **{f"recipe {name}": value for name, value in asdict(recipe_of(request)).items()},
+    }
     uri = trained_uri("fusion", request.name)
     encoder = request.config.score.encoder
     made = TrainedRow(request.name, plan.space, encoder, fitted.shape, data, fitted.metrics, uri)
@@ -120,6 +117,18 @@ def register_head(plan: TrainPlan, gathered: Gathered, fitted: Fitted) -> dict[s
     show_training(outcome)
     shutil.rmtree(plan.folder, ignore_errors=True)
     return outcome
+
+
+def recipe_of(request: TrainRequest) -> Recipe:
+    """Say how a head is trained; it is registered with the head."""
+    return Recipe(
+        epochs=request.epochs,
+        batch=request.batch,
+        words_dropped=request.words_dropped,
+        noise=request.noise,
+        patience=request.patience,
+        seed=request.seed,
+    )
 
 
 def prepared_lessons(request: TrainRequest) -> Iterator[PreparedLesson]:

@@ -233,8 +233,10 @@ def _picture(row: Mapping[str, Any]) -> bytes | str:
     pair = IngestedPair(0, row["uid"], row["key"], place, row["image_sha256"], None)
     try:
         made = make_thumbnail(read_image(pair), PreprocessConfig())
-    except (SourceChangedError, SourceError, StorageDeniedError, StorageError, OSError):
+    except SourceChangedError:
         return "not in the source any more"
+    except (SourceError, StorageDeniedError, StorageError, OSError):
+        return "the source cannot be read now"
     return str(made) if isinstance(made, Reason) else made
 
 

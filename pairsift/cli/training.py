@@ -74,15 +74,19 @@ def train_fusion(
 
     chosen = load_config(config) if config else RunConfig()
     score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
-    fields = {"form": form, "depth": depth, "pairs": pairs, "epochs": epochs, "noise": noise, "seed": seed}
     try:
         request = TrainRequest(
             name=name,
             source=source,
             dataset=dataset,
+            form=form,
+            depth=depth,
+            pairs=pairs,
+            epochs=epochs,
+            noise=noise,
             words_dropped=words_dropped,
+            seed=seed,
             config=chosen.model_copy(update={"score": score}),
-            **fields,
         )
     except ValidationError as error:
         raise ConfigError(explain_validation("the command", error)) from error

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -261,11 +261,6 @@ def _hard_negatives(likeness: torch.Tensor, own: torch.Tensor) -> tuple[torch.Te
     captions = torch.multinomial(likeness.softmax(dim=1), 1)[:, 0]
     images = torch.multinomial(likeness.T.softmax(dim=1), 1)[:, 0]
     return torch.cat([own, own, images]), torch.cat([own, captions, own])
-
-
-def recipe_of(recipe: Recipe) -> dict[str, Any]:
-    """Say how a head was trained."""
-    return asdict(recipe)
 
 
 def fit_temperature(own: Floats, swapped: Floats) -> float:

@@ -13,6 +13,7 @@ from pairsift.errors import ConfigError
 
 Kind = Literal["adapter", "fusion"]
 _TABLES: Mapping[Kind, Table] = {"adapter": adapter, "fusion": fusion_head}
+_CALLED: Mapping[Kind, str] = {"adapter": "an adapter", "fusion": "a fusion head"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def require_free(engine: Engine, kind: Kind, name: str, sha256: str | None = Non
     with engine.connect() as connection:
         known = connection.scalar(select(table.c.sha256).where(table.c.name == name))
     if known is not None and known != sha256:
-        raise ConfigError(f"there is an {kind} {name!r} already, and scores may refer to it: give another --name")
+        raise ConfigError(f"there is {_CALLED[kind]} {name!r} already, and scores may refer to it: give another --name")
 
 
 def list_trained(engine: Engine, kind: Kind, space: str) -> list[TrainedRow]:
