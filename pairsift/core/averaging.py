@@ -1,4 +1,4 @@
-"""Grey pictures made smaller by averaging areas: OpenCV's INTER_AREA to the last bit, at less than half its cost."""
+"""Grey pictures made smaller by averaging areas: OpenCV's INTER_AREA to the last bit, at less cost."""
 
 from functools import lru_cache
 
