@@ -15,6 +15,7 @@ PairsiftError
 │   ├── TargetDamagedError         a stored target set is gone or damaged: restore it, or make it anew
 │   ├── DiskFullError              a disk has no room for a file: make room, then run again
 │   ├── StorageError               an object store did not answer, or not wholly: run again
+│   ├── ForgottenError             pairs were forgotten meanwhile: run again, without them
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
 │   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
 ├── DatabaseGoneError            the database went away during a run: when it is back, the same command goes on (exit 1)
@@ -81,6 +82,10 @@ class DiskFullError(PartitionError):
 
 class StorageError(PartitionError):
     """An object store did not answer, or not wholly, however often its library asked."""
+
+
+class ForgottenError(PartitionError):
+    """A pair that is being written was forgotten since it was read."""
 
 
 class InterruptedRunError(PartitionError):

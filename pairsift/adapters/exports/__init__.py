@@ -3,6 +3,7 @@
 from pairsift.adapters.exports.catalog import (
     FORMATS,
     ExportedFile,
+    dataset_folder,
     file_names,
     files_are_there,
     out_folder,
@@ -21,6 +22,7 @@ __all__ = [
     "ExportRequest",
     "ExportedFile",
     "damaged_files",
+    "dataset_folder",
     "file_names",
     "files_are_there",
     "manifest_is_current",

@@ -1,0 +1,98 @@
+"""The commands that keep a store for years: named releases, and what is removed."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pairsift.cli.app import EXIT_FAILED, Json, app, opened_store
+
+MAKE = "make"
+
+
+class _ByName(TyperGroup):
+    """A group of commands in which anything else is the name of a release to make."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - click's own types
+        """Find the command; `pairsift release NAME` is short for `pairsift release make NAME`."""
+        named = bool(args) and args[0] not in self.commands
+        return super().resolve_command(ctx, [MAKE, *args] if named else args)
+
+
+releases = typer.Typer(
+    cls=_ByName,
+    help="Name what a data set shows, and the files of it, once and for all: `pairsift release NAME`.",
+    no_args_is_help=True,
+)
+app.add_typer(releases, name="release")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a release.")]
+
+
+@releases.command(MAKE, epilog="**Example**\n\n`pairsift release 2026-11 --dataset sample`")
+def make_release(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is to be called: for good.")],
+    dataset: Annotated[str | None, typer.Option(help="Data set; by default the only one.")] = None,
+    out: Annotated[str, typer.Option(help="Where its exports lie; by default exports/ in the storage.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Name what a data set shows now, with its files: never changed, never pruned. `make` may be left out."""
+    from pairsift.adapters.releases import Asked
+    from pairsift.adapters.releases import make_release as make
+    from pairsift.console import show
+    from pairsift.keeping_tables import render_release
+    from pairsift.progress import partitions_counted
+    from pairsift.settings import Settings
+
+    engine = opened_store()
+    with partitions_counted("listing", not as_json) as advance:
+        made = make(engine, Settings().storage.absolute(), Asked(name, dataset, out), advance)
+    show(asdict(made), as_json, render_release)
+
+
+@releases.command("list", epilog="**Example**\n\n`pairsift release list`")
+def list_all(as_json: Json = False) -> None:
+    """List all releases, the oldest first."""
+    from pairsift.adapters.released import tell_releases
+    from pairsift.console import show
+    from pairsift.keeping_tables import render_releases
+
+    show({"releases": tell_releases(opened_store())}, as_json, render_releases)
+
+
+@releases.command("show", epilog="**Example**\n\n`pairsift release show 2026-11`")
+def show_one(name: Name, as_json: Json = False) -> None:
+    """Show a release's manifest: its files, policy, calibration, models and sources, and what was withdrawn since."""
+    from pairsift.adapters.released import tell_release
+    from pairsift.console import show
+    from pairsift.keeping_tables import render_manifest
+
+    show(tell_release(opened_store(), name), as_json, render_manifest)
+
+
+@releases.command("verify", epilog="**Example**\n\n`pairsift release verify 2026-11`")
+def verify(name: Name, as_json: Json = False) -> None:
+    """Read every file of a release, and hold it against its sha256."""
+    from pairsift.adapters.released import verify_release
+    from pairsift.console import show
+    from pairsift.keeping_tables import render_verified
+
+    verified = verify_release(opened_store(), name)
+    show(asdict(verified), as_json, render_verified)
+    if verified.problems:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@releases.command("diff", epilog="**Example**\n\n`pairsift release diff 2026-10 2026-11`")
+def diff_two(
+    one: Annotated[str, typer.Argument(metavar="A", help="Name of a release.")],
+    other: Annotated[str, typer.Argument(metavar="B", help="Name of another one.")],
+    as_json: Json = False,
+) -> None:
+    """Tell which pairs enter and leave from one release to another and why, and in what else they differ."""
+    from pairsift.adapters.released import diff_releases
+    from pairsift.console import show
+    from pairsift.keeping_tables import render_release_diff
+
+    show(asdict(diff_releases(opened_store(), one, other)), as_json, render_release_diff)

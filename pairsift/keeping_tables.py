@@ -1,0 +1,95 @@
+"""What a person sees of what is kept for years: releases, what is to be removed, and proofs of takedowns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+
+from pairsift.console import facts, plain_line, table
+
+
+def render_release(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say what a release is made of, and whether it is new."""
+    what = f"{told['pairs']:,} pairs of {told['partitions']} partitions, {told['files']} files"
+    lines = [
+        f"Release {told['release']} of {told['dataset']}: {what}",
+        f"sha256    {told['sha256']}",
+        f"Manifest  {told['manifest']}",
+    ]
+    if not told["made"]:
+        lines.append("It was made before, of just this: nothing is changed.")
+    return [plain_line(line) for line in lines]
+
+
+def render_releases(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw all releases."""
+    columns = ("release", "dataset", "made_at", "partitions", "pairs", "sha256")
+    rows = [[row[column] for column in columns] for row in told["releases"]]
+    if not rows:
+        return [plain_line("Nothing is released yet: pairsift release NAME")]
+    return [table("Releases", [column.replace("_", " ") for column in columns], rows)]
+
+
+def render_manifest(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw what a release is made of."""
+    content = told["content"]
+    parts = content["partitions"]
+    counts = [
+        (
+            each["partition"],
+            each["pairs"]["read"],
+            each["pairs"]["kept"],
+            len(each["files"]),
+            each["policy_sha256"][:12],
+        )
+        for each in parts
+    ]
+    about = {
+        "data set": content["dataset"],
+        "made": told["made_at"],
+        "sha256": told["sha256"],
+        "manifest": told["manifest"],
+        "pairs": f"{content['pairs']['rows']:,}, seen {content['pairs']['samples']:,} times",
+        **{f"policy {each['name']} {each['version']}": each["sha256"] for each in content["policies"]},
+        **{f"calibration {name[:12]}": f"file {sha256}" for name, sha256 in content["calibrations"].items()},
+        **{f"model {name}": digest for each in parts for name, digest in each["models"].items()},
+    }
+    drawn: list[RenderableType] = [
+        facts(f"Release {told['release']}", about),
+        table("Partitions", ("partition", "read", "kept", "files", "policy"), counts),
+    ]
+    if told["withdrawn"]:
+        rows = [(file["uri"], file["withdrawn_at"], file["replaced_by"]) for file in told["withdrawn"]]
+        drawn.append(table("Other files since pairs were withdrawn", ("file", "withdrawn", "in its place"), rows))
+    return drawn
+
+
+def render_verified(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say whether a release's files are what they were."""
+    if told["problems"]:
+        return [table("Problems", ("what", "where"), [(p["problem"], p["where"]) for p in told["problems"]])]
+    lines = [f"Release {told['release']}: {told['files']} files are what they were, sha256 {told['sha256']}"]
+    if told["withdrawn"]:
+        lines.append(
+            f"{told['withdrawn']} of them as they are since pairs were withdrawn: pairsift release show says which"
+        )
+    return [plain_line(line) for line in lines]
+
+
+def render_release_diff(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw which pairs enter and leave, why, and in what else two releases differ."""
+    rows = [
+        (f"{way} {told['b']}", reason, found["count"], ", ".join(found["examples"]))
+        for way, moved in (("enter with", told["entered"]), ("leave with", told["left"]))
+        for reason, found in moved["reasons"].items()
+    ]
+    counts = f"{told['a']} has {told['pairs']['a']:,} pairs, {told['b']} has {told['pairs']['b']:,}"
+    drawn: list[RenderableType] = [plain_line(counts)]
+    drawn.append(table("Pairs", ("pairs", "in the other: reason", "count", "such as"), rows))
+    other = {"partitions": told["partitions"], **told["other"]}
+    lines = [
+        (what, way.replace("_", " "), ", ".join(names)) for what, ways in other.items() for way, names in ways.items()
+    ]
+    if any(names for *_, names in lines):
+        drawn.append(table("What else differs", ("what", "where", "which"), [line for line in lines if line[2]]))
+    return drawn
