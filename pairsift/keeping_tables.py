@@ -93,3 +93,29 @@ def render_release_diff(told: Mapping[str, Any]) -> list[RenderableType]:
     if any(names for *_, names in lines):
         drawn.append(table("What else differs", ("what", "where", "which"), [line for line in lines if line[2]]))
     return drawn
+
+
+def render_prune(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw what nothing refers to, and whether it is gone."""
+    rows = [
+        (name, kind["count"], kind["rows"], size(kind["bytes"]), ", ".join(kind["examples"]))
+        for name, kind in told["kinds"].items()
+        if kind["count"]
+    ]
+    lines = [f"Left alone, since they are being worked on: {', '.join(told['spared'])}"] if told["spared"] else []
+    if not rows:
+        return [plain_line(line) for line in ["There is nothing that nothing refers to.", *lines]]
+    total = f"{told['rows']:,} rows, {size(told['bytes'])} of files"
+    lines.append(f"Removed: {total}" if told["applied"] else f"Nothing was removed; with --apply goes: {total}")
+    title = "Removed" if told["applied"] else "Nothing refers to"
+    drawn = table(title, ("what", "how many", "pairs' rows", "size", "such as"), rows)
+    return [drawn, *(plain_line(line) for line in lines)]
+
+
+def size(count: float) -> str:
+    """Write a number of bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -96,3 +96,44 @@ def diff_two(
     from pairsift.keeping_tables import render_release_diff
 
     show(asdict(diff_releases(opened_store(), one, other)), as_json, render_release_diff)
+
+
+@app.command(
+    epilog="**Examples**\n\n`pairsift prune`\n\n`pairsift prune --apply`\n\n`pairsift prune --decisions 90 --apply`"
+)
+def prune(
+    apply: Annotated[bool, typer.Option("--apply", help="Remove it; without this it is only shown.")] = False,
+    older_than: Annotated[
+        float, typer.Option(min=0, metavar="HOURS", help="Hours since it was superseded, or since a file was written.")
+    ] = 24,
+    decisions: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="DAYS", help="Also decisions that are not shown, made before so many days."),
+    ] = None,
+    reports: Annotated[
+        float | None, typer.Option(min=0, metavar="DAYS", help="Also reports drawn before so many days.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what nothing refers to any more, in the database and among the files; with --apply remove it."""
+    from pairsift.adapters.pruning import Asked, totals
+    from pairsift.adapters.pruning import prune as find
+    from pairsift.console import show
+    from pairsift.keeping_tables import render_prune
+
+    pruned = find(opened_store(), kept_here(), Asked(older_than, decisions, reports, apply))
+    show({**asdict(pruned), **totals(pruned)}, as_json, render_prune)
+
+
+def kept_here() -> Any:  # noqa: ANN401 - of a module that is imported late
+    """Say where this database's files lie."""
+    from pairsift.adapters.pruning import Kept
+    from pairsift.adapters.scratch import database_scratch
+    from pairsift.adapters.store.engine import open_engine
+    from pairsift.settings import Settings
+
+    settings = Settings()
+    storage = settings.storage.absolute()
+    database = open_engine(settings.store_url).url.render_as_string(hide_password=True)
+    folder = (settings.scratch or storage / "scratch").absolute()
+    return Kept(storage, database_scratch(folder, database))

@@ -1,0 +1,318 @@
+"""What of the store nothing refers to any more, and removing it; each removal looks again, under the row's lock."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, delete, exists, func, or_, select, update
+
+from pairsift.adapters.store.batches import in_batches
+from pairsift.adapters.store.engine import now, writing
+from pairsift.adapters.store.holders import LAST, at_work, select_attempts
+from pairsift.adapters.store.rows import AttemptKind, PartitionStatus
+from pairsift.adapters.store.tables import (
+    attempt,
+    chunk,
+    dataset,
+    decided_attempt,
+    decision,
+    decision_set,
+    export,
+    pair,
+    partition,
+    policy,
+    release_file,
+    release_partition,
+    score,
+)
+from pairsift.core.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class SupersededAttempt:
+    """A committed attempt that another one has taken the place of, and how many pairs its rows are of."""
+
+    id: int
+    partition_id: int
+    name: str
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupersededDecisions:
+    """Decisions on a standing attempt that are not shown; `name` is PARTITION, policy and version."""
+
+    attempt_id: int
+    decision_set_id: int
+    partition_id: int
+    name: str
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LooseChunk:
+    """A row of the ledger to which no attempt with rows refers."""
+
+    partition_id: int
+    fingerprint: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """The partitions on which somebody is at work, by id and as (data set, key); their numbers are fences."""
+
+    fences: dict[int, int]
+    names: frozenset[tuple[str, str]]
+
+
+def partitions_at_work(engine: Engine) -> AtWork:
+    """Find the partitions whose last attempt is alive."""
+    query = select_attempts().where(LAST, partition.c.status == PartitionStatus.RUNNING)
+    with engine.connect() as connection:
+        time = now(connection)
+        rows = [row for row in connection.execute(query) if at_work(row, time)]
+    return AtWork({row.partition_id: row.fence for row in rows}, frozenset((row.dataset, row.key) for row in rows))
+
+
+def superseded_attempts(engine: Engine, before: datetime) -> list[SupersededAttempt]:
+    """List the attempts that were superseded before a time, to which no release and no settling refers.
+
+    What stood of a data set's copies is told by what was settled last of each partition, also of an earlier attempt.
+    """
+    with engine.connect() as connection:
+        spared = {attempt_id for attempt_id, _ in _settled_last(connection)}
+        rows = connection.execute(_superseded(before).order_by(attempt.c.id)).all()
+    return [
+        SupersededAttempt(row.id, row.partition_id, f"{row.dataset}/{row.key}, attempt {row.number}", row.n_read)
+        for row in rows
+        if row.id not in spared
+    ]
+
+
+def _superseded(before: datetime) -> Select[tuple[object, ...]]:
+    standing = attempt.alias("standing")
+    released = exists().where(release_partition.c.attempt_id == attempt.c.id)
+    return (
+        select(attempt.c.id, attempt.c.partition_id, attempt.c.number, attempt.c.n_read)
+        .add_columns(dataset.c.name.label("dataset"), partition.c.key)
+        .join(partition, partition.c.id == attempt.c.partition_id)
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+        .join(standing, standing.c.id == partition.c.committed_attempt_id)
+        .where(attempt.c.kind == AttemptKind.CURATE, attempt.c.status == PartitionStatus.COMMITTED)
+        .where(attempt.c.id != standing.c.id, standing.c.ended_at < before, attempt.c.n_read.is_not(None))
+        .where(exists().where(decided_attempt.c.attempt_id == attempt.c.id), ~released)
+    )
+
+
+def _settled_last(connection: Connection) -> set[tuple[int, int]]:
+    """Name by attempt and decision set what was settled last of each partition by policies that find copies alike."""
+    query = (
+        select(attempt.c.partition_id, policy.c.id, policy.c.text, decided_attempt.c.attempt_id, decision_set.c.id)
+        .select_from(decided_attempt)
+        .join(attempt, attempt.c.id == decided_attempt.c.attempt_id)
+        .join(decision_set, decision_set.c.id == decided_attempt.c.decision_set_id)
+        .join(policy, policy.c.id == decision_set.c.policy_id)
+        .where(decided_attempt.c.settling.is_not(None))
+        .order_by(decided_attempt.c.settling, attempt.c.id)
+    )
+    rows = connection.execute(query).all()
+    alike = _number_alike({policy_id: text for _, policy_id, text, *_ in rows})
+    last = {(part, alike[by]): (attempt_id, set_id) for part, by, _, attempt_id, set_id in rows}
+    return set(last.values())
+
+
+def _number_alike(texts: Mapping[int, str]) -> dict[int, int]:
+    """Give policies that find copies as each other does the same number."""
+    policies = {policy_id: Policy.model_validate_json(text) for policy_id, text in texts.items()}
+    numbers: dict[int, int] = {}
+    for policy_id, each in policies.items():
+        same = (known for known in numbers if each.finds_copies_as(policies[known]))
+        numbers[policy_id] = numbers.get(next(same, policy_id), policy_id)
+    return numbers
+
+
+def superseded_decisions(engine: Engine, before: datetime) -> list[SupersededDecisions]:
+    """List the decisions on standing attempts, made before a time, that nothing shows, goes by or has released."""
+    with engine.connect() as connection:
+        spared = _settled_last(connection)
+        rows = connection.execute(_not_shown(before).order_by(decided_attempt.c.attempt_id, decision_set.c.id)).all()
+    return [
+        SupersededDecisions(
+            row.attempt_id, row.id, row.partition_id, f"{row.dataset}/{row.key}, set {row.id}", row.pairs
+        )
+        for row in rows
+        if (row.attempt_id, row.id) not in spared
+    ]
+
+
+def _not_shown(before: datetime) -> Select[tuple[object, ...]]:
+    released = exists().where(
+        release_partition.c.attempt_id == attempt.c.id, release_partition.c.decision_set_id == decision_set.c.id
+    )
+    active = func.coalesce(dataset.c.active_decision_set_id, 0)
+    return (
+        select(decided_attempt.c.attempt_id, decision_set.c.id, partition.c.id.label("partition_id"))
+        .add_columns(dataset.c.name.label("dataset"), partition.c.key, attempt.c.n_read.label("pairs"))
+        .select_from(decided_attempt)
+        .join(attempt, attempt.c.id == decided_attempt.c.attempt_id)
+        .join(partition, partition.c.committed_attempt_id == attempt.c.id)
+        .join(decision_set, decision_set.c.id == decided_attempt.c.decision_set_id)
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+        .where(decided_attempt.c.created_at < before, ~released)
+        .where(decision_set.c.id.not_in([attempt.c.decision_set_id, partition.c.shown_decision_set_id, active]))
+    )
+
+
+def loose_chunks(engine: Engine, before: datetime, doomed: Collection[int], working: AtWork) -> list[LooseChunk]:
+    """List the ledger's rows, made before a time, that no attempt but the `doomed` refers to.
+
+    Only of partitions that are committed: one that failed goes on from what it had scored.
+    """
+    referring = (
+        select(attempt.c.id, attempt.c.partition_id, attempt.c.chunks)
+        .where(attempt.c.status == PartitionStatus.COMMITTED, attempt.c.kind == AttemptKind.CURATE)
+        .where(exists().where(decided_attempt.c.attempt_id == attempt.c.id))
+    )
+    ledger = (
+        select(chunk.c.partition_id, chunk.c.fingerprint, chunk.c.uri)
+        .join(partition, partition.c.id == chunk.c.partition_id)
+        .where(partition.c.status == PartitionStatus.COMMITTED, chunk.c.created_at < before)
+        .order_by(chunk.c.partition_id, chunk.c.fingerprint)
+    )
+    with engine.connect() as connection:
+        wanted = {
+            (partition_id, fingerprint)
+            for attempt_id, partition_id, chunks in connection.execute(referring)
+            for fingerprint in chunks or ()
+            if attempt_id not in doomed
+        }
+        rows = [LooseChunk(*row) for row in connection.execute(ledger)]
+    idle = (row for row in rows if row.partition_id not in working.fences)
+    return [row for row in idle if (row.partition_id, row.fingerprint) not in wanted]
+
+
+def ledgered_uris(engine: Engine, without: Sequence[LooseChunk]) -> set[str]:
+    """Name the chunk files that the ledger refers to, but for some of its rows."""
+    with engine.connect() as connection:
+        counts = Counter(connection.scalars(select(chunk.c.uri)))
+    counts.subtract(row.uri for row in without)
+    return {uri for uri, count in counts.items() if count > 0}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedHere:
+    """A data set's files at one output: what refers to them, but for what is to go."""
+
+    dataset: str
+    out_uri: str
+    referred: frozenset[str]
+
+
+def exported_files(engine: Engine, attempts: Collection[int], sets: Collection[tuple[int, int]]) -> list[ExportedHere]:
+    """List by data set and output the files that the store refers to, but for those of some attempts and decisions."""
+    query = (
+        select(dataset.c.name, export.c.out_uri, export.c.uri, export.c.attempt_id, export.c.decision_set_id)
+        .join(attempt, attempt.c.id == export.c.attempt_id)
+        .join(partition, partition.c.id == attempt.c.partition_id)
+        .join(dataset, dataset.c.id == partition.c.dataset_id)
+    )
+    places: dict[tuple[str, str], set[str]] = {}
+    with engine.connect() as connection:
+        for name, out_uri, uri, attempt_id, set_id in connection.execute(query):
+            here = places.setdefault((name, out_uri), set())
+            if attempt_id not in attempts and (attempt_id, set_id) not in sets:
+                here.add(uri)
+        released = {uri for row in connection.execute(_released()) for uri in row if uri is not None}
+    return [ExportedHere(*place, frozenset(uris | released)) for place, uris in sorted(places.items())]
+
+
+def _released() -> Select[tuple[object, ...]]:
+    return select(release_file.c.uri, release_file.c.replaced_by)
+
+
+def still_referred(engine: Engine, uris: Sequence[str]) -> set[str]:
+    """Name those of some exported files that the store refers to now."""
+    found: set[str] = set()
+    with engine.connect() as connection:
+        for batch in in_batches(uris):
+            here = or_(release_file.c.uri.in_(batch), release_file.c.replaced_by.in_(batch))
+            found.update(connection.scalars(select(export.c.uri).where(export.c.uri.in_(batch))))
+            found.update(uri for row in connection.execute(_released().where(here)) for uri in row if uri is not None)
+    return found
+
+
+def remove_attempt(engine: Engine, superseded: SupersededAttempt) -> bool:
+    """Remove the rows of a superseded attempt's pairs; the attempt's own row stays, as the record of who did what.
+
+    False if it stands again, or a release refers to it now.
+    """
+    with writing(engine) as connection:
+        if not _may_go(connection, superseded.partition_id, superseded.id, ()):
+            return False
+        for table in (export, decision, score, pair, decided_attempt):
+            connection.execute(delete(table).where(table.c.attempt_id == superseded.id))
+        connection.execute(update(attempt).where(attempt.c.id == superseded.id).values(chunks=[]))
+    return True
+
+
+def remove_decisions(engine: Engine, superseded: SupersededDecisions) -> bool:
+    """Remove decisions that are not shown; False if they are now, or a release refers to them."""
+    attempt_id, set_id = superseded.attempt_id, superseded.decision_set_id
+    with writing(engine) as connection:
+        shown = partition.c.shown_decision_set_id == set_id
+        if not _may_go(connection, superseded.partition_id, attempt_id, (shown,), set_id):
+            return False
+        for table in (export, decision, decided_attempt):
+            these = and_(table.c.attempt_id == attempt_id, table.c.decision_set_id == set_id)
+            connection.execute(delete(table).where(these))
+    return True
+
+
+def _may_go(
+    connection: Connection,
+    partition_id: int,
+    attempt_id: int,
+    needed: Sequence[ColumnElement[bool]],
+    decision_set_id: int | None = None,
+) -> bool:
+    """Lock a partition and look again whether anything needs an attempt, or its decisions under a set."""
+    lock = select(partition.c.id).where(partition.c.id == partition_id).with_for_update(key_share=True)
+    connection.execute(lock)
+    stands = needed or (partition.c.committed_attempt_id == attempt_id,)
+    in_use = connection.scalar(select(partition.c.id).where(partition.c.id == partition_id, *stands))
+    released = select(release_partition.c.release_id).where(release_partition.c.attempt_id == attempt_id)
+    if decision_set_id is not None:
+        released = released.where(release_partition.c.decision_set_id == decision_set_id)
+    return in_use is None and connection.scalar(released.limit(1)) is None
+
+
+def remove_ledgered(engine: Engine, loose: Sequence[LooseChunk]) -> int:
+    """Remove rows of the ledger, of partitions on which nobody has begun to work; return how many."""
+    removed = 0
+    by_partition: dict[int, list[str]] = {}
+    for row in loose:
+        by_partition.setdefault(row.partition_id, []).append(row.fingerprint)
+    for partition_id, fingerprints in by_partition.items():
+        removed += sum(_remove_of(engine, partition_id, batch) for batch in in_batches(fingerprints))
+    return removed
+
+
+def _remove_of(engine: Engine, partition_id: int, fingerprints: Sequence[str]) -> int:
+    committed = select(partition.c.id).where(
+        partition.c.id == partition_id, partition.c.status == PartitionStatus.COMMITTED
+    )
+    with writing(engine) as connection:
+        if connection.scalar(committed.with_for_update(key_share=True)) is None:
+            return 0
+        these = (chunk.c.partition_id == partition_id, chunk.c.fingerprint.in_(fingerprints))
+        return connection.execute(delete(chunk).where(*these)).rowcount
+
+
+def unledgered(engine: Engine, uris: Sequence[str]) -> Iterator[str]:
+    """Give those of some chunk files that the ledger does not refer to now."""
+    with engine.connect() as connection:
+        for batch in in_batches(uris):
+            known = set(connection.scalars(select(chunk.c.uri).where(chunk.c.uri.in_(batch))))
+            yield from (uri for uri in batch if uri not in known)
