@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from pairsift.console import facts, plain_line, table
+from pairsift.console import facts, plain_line, size, table
 
 
 def render_release(told: Mapping[str, Any]) -> list[RenderableType]:
@@ -112,10 +112,36 @@ def render_prune(told: Mapping[str, Any]) -> list[RenderableType]:
     return [drawn, *(plain_line(line) for line in lines)]
 
 
-def size(count: float) -> str:
-    """Write a number of bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+def render_forget(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw what was looked for where, what was found and removed, and what is still there."""
+    left = told["left"] or {"counts": {}}
+    rows = [
+        (what, told["found"]["searched"].get(_SEARCHED.get(what, ""), "all"), count, left["counts"].get(what))
+        for what, count in told["found"]["counts"].items()
+    ]
+    title = "Taken down" if told["applied"] else "Found: nothing was changed"
+    drawn: list[RenderableType] = [table(title, ("what", "searched", "found", "found afterwards"), rows)]
+    if told["found"]["pairs"] and not told["applied"]:
+        drawn.append(table("Pairs", ("data set/partition/key",), [(name,) for name in told["found"]["pairs"]]))
+    lines = [f"Releases that had it: {', '.join(told['found']['releases']) or 'none'}", *told["told"]]
+    lines += [f"Not searched: {what}" for what in told["not_searched"]]
+    lines += [f"Tombstone {digest}" for digest in told["tombstones"]] if told["applied"] else []
+    if told["at_work"]:
+        lines.append(f"At work on {', '.join(told['at_work'])}: give the same command again when that has ended")
+    lines.append(_ending(told))
+    return [*drawn, *(plain_line(line) for line in lines)]
+
+
+def _ending(told: Mapping[str, Any]) -> str:
+    if not told["applied"]:
+        return "With --apply it is taken down, and kept out of every later run"
+    return "Nothing is left" if told["complete"] else "Not complete: give the same command again"
+
+
+_SEARCHED = {
+    "chunk files": "chunks",
+    "calibrations": "calibrations",
+    "candidates for calibrations": "candidates",
+    "reports": "reports",
+    "lists of releases": "releases",
+}

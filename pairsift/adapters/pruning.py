@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -41,8 +41,6 @@ DIGITS = "[0-9a-f]{16}"
 _OWN = re.compile(rf"(?P<partition>[^/]+)/{DIGITS}/.+")
 _SHARD = re.compile(rf"shards/(?P<partition>.+)-{DIGITS}(\.tar|_stats\.json)")
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
-
-Advance = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +146,25 @@ def _loose_files(storage: Path, ledgered: set[str], written_before: float) -> It
 
 
 def _orphans(places: Sequence[ExportedHere], working: AtWork, written_before: float) -> Iterator[FoundFile]:
-    """Find what has the name of an exported file, and to which nothing refers; a user's own files have others."""
+    """Find exported files to which nothing refers, but of partitions that are worked on, and young ones."""
+    for dataset, owner, file in _unreferred(places):
+        if file.modified < written_before and (dataset, owner) not in working.names:
+            yield file
+
+
+def unlisted_files(places: Sequence[ExportedHere], of: Collection[tuple[str, str]]) -> list[str]:
+    """Name the exported files of some partitions, as (data set, key), to which nothing refers, however young."""
+    return [file.uri for dataset, owner, file in _unreferred(places) if (dataset, owner) in of]
+
+
+def _unreferred(places: Sequence[ExportedHere]) -> Iterator[tuple[str, str, FoundFile]]:
+    """Find what has the name of a partition's exported file, and to which nothing refers; others' files have others."""
     for here in places:
         folder = dataset_folder(here.out_uri, here.dataset)
-        busy = {key for dataset, key in working.names if dataset == here.dataset}
         for file in files_below(folder):
             owner = owner_of(file.uri.removeprefix(f"{folder}/"))
-            is_old = file.modified < written_before
-            if owner is not None and is_old and owner not in busy and not _is_referred(file.uri, here.referred):
-                yield file
+            if owner is not None and not _is_referred(file.uri, here.referred):
+                yield here.dataset, owner, file
 
 
 def owner_of(place: str) -> str | None:
@@ -195,13 +203,17 @@ def _is_temporary(uri: str) -> bool:
     return any(_TEMPORARY.fullmatch(part) for part in uri.split("/"))
 
 
-def _scratch(kept: Kept, working: AtWork) -> Iterator[FoundFile]:
-    """Find what lies in scratch of attempts that are over, of pilots, and of commands that were killed."""
+def attempt_scratch(kept: Kept, working: AtWork) -> Iterator[FoundFile]:
+    """Find what lies in scratch of attempts that are over, and of pilots."""
     busy = {f"{partition_id}/{fence}" for partition_id, fence in working.fences.items()}
     for file in files_below(str(kept.scratch)):
-        place = Path(file.uri).relative_to(kept.scratch).parts
-        if "/".join(place[:2]) not in busy:
+        if "/".join(Path(file.uri).relative_to(kept.scratch).parts[:2]) not in busy:
             yield file
+
+
+def _scratch(kept: Kept, working: AtWork) -> Iterator[FoundFile]:
+    """Find that, and what commands left that were killed."""
+    yield from attempt_scratch(kept, working)
     for folder in (*kept.storage.glob("scratch/tmp*"), kept.storage / "calibrations" / "candidates"):
         yield from files_below(str(folder))
 

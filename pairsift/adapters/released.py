@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from pairsift.adapters.exports import INDEX, damaged_files
 from pairsift.adapters.published import bytes_at, facts_at
-from pairsift.adapters.releases import manifest_uri, pairs_uri
+from pairsift.adapters.releases import list_of, manifest_uri
 from pairsift.adapters.store.releases import (
     ReleaseFileRow,
     ReleaseRow,
@@ -72,11 +72,9 @@ def verify_release(engine: Engine, name: str) -> Verified:
 
 
 def _faults(file: ReleaseFileRow) -> Iterator[dict[str, str]]:
-    uri, sha256 = file.uri, file.sha256
-    if file.withdrawn_at is not None:
-        if file.replaced_by is None or file.replaced_sha256 is None:
-            return
-        uri, sha256 = file.replaced_by, file.replaced_sha256
+    if file.current is None:
+        return
+    uri, sha256 = file.current
     facts = facts_at(uri)
     if facts is None or facts.sha256 != sha256:
         yield _problem(uri, facts is None)
@@ -147,8 +145,7 @@ class _Listed:
 
 
 def _read_pairs(engine: Engine, row: ReleaseRow) -> pa.Table:
-    (file,) = (file for file in files_of_release(engine, row.id) if file.uri == pairs_uri(row))
-    uri = file.replaced_by or file.uri
+    uri = list_of(engine, row)
     data = bytes_at(uri)
     if data is None:
         raise ConfigError(f"{uri}, the list of pairs of release {row.name!r}, is gone: bring it back from a backup")

@@ -27,6 +27,7 @@ from pairsift.adapters.store.releases import (
     calibration_files,
     clock,
     enter_release,
+    files_of_release,
     find_release,
     kept_of,
     models_of,
@@ -219,3 +220,10 @@ def manifest_uri(row: ReleaseRow) -> str:
 def pairs_uri(row: ReleaseRow) -> str:
     """Name the list of a release's pairs."""
     return f"{row.folder}/{row.name}.pairs.parquet"
+
+
+def list_of(engine: Engine, row: ReleaseRow) -> str:
+    """Tell where the list of a release's pairs lies since some were withdrawn."""
+    uri = pairs_uri(row)
+    (current,) = (file.current for file in files_of_release(engine, row.id) if file.uri == uri)
+    return uri if current is None else current[0]

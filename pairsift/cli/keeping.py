@@ -137,3 +137,34 @@ def kept_here() -> Any:  # noqa: ANN401 - of a module that is imported late
     database = open_engine(settings.store_url).url.render_as_string(hide_password=True)
     folder = (settings.scratch or storage / "scratch").absolute()
     return Kept(storage, database_scratch(folder, database))
+
+
+@app.command(
+    epilog="**Examples**\n\n"
+    "`pairsift forget 9f86d081884c7d659a2feaa0c55ad015`\n\n"
+    "`pairsift forget sample/shard-00000/000000017 --apply`\n\n"
+    "`pairsift forget requests.txt picture.jpg --apply`"
+)
+def forget(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="UID|KEY|IMAGE_SHA|FILE...",
+            help="A uid, a key or DATASET/PARTITION/KEY, an image's sha256, a picture, or a list of such names.",
+        ),
+    ],
+    apply: Annotated[bool, typer.Option("--apply", help="Take it down; without this it is only looked for.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take pairs down: remove every trace, keep them out of later runs, and prove it. Without --apply only look."""
+    from pairsift.adapters.forgetting import forget as take_down
+    from pairsift.console import show
+    from pairsift.keeping_tables import render_forget
+    from pairsift.progress import told_steps
+
+    engine = opened_store()
+    with told_steps(not as_json) as tell:
+        proof = take_down(engine, kept_here(), names, apply=apply, tell=tell)
+    show(asdict(proof), as_json, render_forget)
+    if apply and not proof.complete:
+        raise typer.Exit(EXIT_FAILED)

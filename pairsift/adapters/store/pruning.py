@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, delete, exists, func, select, update
 
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.engine import now, writing
@@ -27,6 +27,9 @@ from pairsift.adapters.store.tables import (
     score,
 )
 from pairsift.core.policy import Policy
+
+RELEASED = case((release_file.c.withdrawn_at.is_(None), release_file.c.uri), else_=release_file.c.replaced_by)
+"""The file that a release has now; NULL where nothing is in the place of one that held what was taken down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +227,8 @@ def exported_files(engine: Engine, attempts: Collection[int], sets: Collection[t
             here = places.setdefault((name, out_uri), set())
             if attempt_id not in attempts and (attempt_id, set_id) not in sets:
                 here.add(uri)
-        released = {uri for row in connection.execute(_released()) for uri in row if uri is not None}
+        released = set(connection.scalars(select(RELEASED).where(RELEASED.is_not(None))))
     return [ExportedHere(*place, frozenset(uris | released)) for place, uris in sorted(places.items())]
-
-
-def _released() -> Select[tuple[object, ...]]:
-    return select(release_file.c.uri, release_file.c.replaced_by)
 
 
 def still_referred(engine: Engine, uris: Sequence[str]) -> set[str]:
@@ -237,9 +236,8 @@ def still_referred(engine: Engine, uris: Sequence[str]) -> set[str]:
     found: set[str] = set()
     with engine.connect() as connection:
         for batch in in_batches(uris):
-            here = or_(release_file.c.uri.in_(batch), release_file.c.replaced_by.in_(batch))
             found.update(connection.scalars(select(export.c.uri).where(export.c.uri.in_(batch))))
-            found.update(uri for row in connection.execute(_released().where(here)) for uri in row if uri is not None)
+            found.update(connection.scalars(select(RELEASED).where(RELEASED.in_(batch))))
     return found
 
 

@@ -68,6 +68,13 @@ class ReleaseFileRow:
     replaced_by: str | None = None
     replaced_sha256: str | None = None
 
+    @property
+    def current(self) -> tuple[str, str] | None:
+        """Where it lies now, and its sha256; None where nothing is in its place."""
+        if self.withdrawn_at is None:
+            return self.uri, self.sha256
+        return None if self.replaced_by is None else (self.replaced_by, str(self.replaced_sha256))
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRow:
