@@ -95,6 +95,12 @@ def render_release_diff(told: Mapping[str, Any]) -> list[RenderableType]:
     return drawn
 
 
+def render_backup(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say where the copy lies, and what identifies it."""
+    lines = [f"Backup  {told['backup']}, {size(told['bytes'])}", f"sha256  {told['sha256']}"]
+    return [plain_line(line) for line in lines]
+
+
 def render_prune(told: Mapping[str, Any]) -> list[RenderableType]:
     """Draw what nothing refers to, and whether it is gone."""
     rows = [

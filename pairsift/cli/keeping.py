@@ -1,12 +1,13 @@
 """The commands that keep a store for years: named releases, and what is removed."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from pairsift.cli.app import EXIT_FAILED, Json, app, opened_store
+from pairsift.cli.app import EXIT_FAILED, Json, app, database, opened_store
 
 MAKE = "make"
 
@@ -168,3 +169,17 @@ def forget(
     show(asdict(proof), as_json, render_forget)
     if apply and not proof.complete:
         raise typer.Exit(EXIT_FAILED)
+
+
+@database.command("backup", epilog="**Example**\n\n`pairsift db backup /backups/pairsift-2026-11-26.db`")
+def back_up_database(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where to: a file that is not there yet.")],
+    as_json: Json = False,
+) -> None:
+    """Copy an SQLite database while it is in use; PostgreSQL has pg_dump."""
+    from pairsift.adapters.store.backing_up import back_up
+    from pairsift.console import show
+    from pairsift.keeping_tables import render_backup
+
+    facts = back_up(opened_store(), target.absolute())
+    show({"backup": str(target.absolute()), "sha256": facts.sha256, "bytes": facts.size}, as_json, render_backup)
