@@ -109,6 +109,7 @@ def render_prune(told: Mapping[str, Any]) -> list[RenderableType]:
         if kind["count"]
     ]
     lines = [f"Left alone, since they are being worked on: {', '.join(told['spared'])}"] if told["spared"] else []
+    lines += told["told"]
     if not rows:
         return [plain_line(line) for line in ["There is nothing that nothing refers to.", *lines]]
     total = f"{told['rows']:,} rows, {size(told['bytes'])} of files"

@@ -1,16 +1,18 @@
 """Takes pairs down: looks for them everywhere, removes them, looks again, and tells what was found and done."""
 
+import fcntl
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from pairsift.adapters.exports import INDEX
 from pairsift.adapters.manifests import rebuild_manifests
-from pairsift.adapters.pruning import Kept, attempt_scratch, unlisted_files
-from pairsift.adapters.published import remove_file, sizes_at
+from pairsift.adapters.pruning import OTHERS, Kept, attempt_scratch, other_databases, unlisted_files
+from pairsift.adapters.published import remove_file
 from pairsift.adapters.rewriting import (
     Place,
     places_of,
@@ -21,7 +23,7 @@ from pairsift.adapters.rewriting import (
     rewrite_list,
     tell_withdrawals,
 )
-from pairsift.adapters.searching import Holding, holding, known_as, resolve
+from pairsift.adapters.searching import Found, Search, known_as, located, resolve, search
 from pairsift.adapters.store.erasing import (
     Erasure,
     Replacement,
@@ -30,23 +32,23 @@ from pairsift.adapters.store.erasing import (
     ledger_of,
     loose_in_ledger,
 )
-from pairsift.adapters.store.pruning import exported_files, partitions_at_work, unledgered
+from pairsift.adapters.store.pruning import exported_files, partitions_at_work
 from pairsift.adapters.store.queries import export_places
-from pairsift.adapters.store.releases import files_of_release, list_releases
+from pairsift.adapters.store.releases import list_releases
+from pairsift.adapters.store.removing import unledgered
 from pairsift.adapters.store.rows import ChunkRow
 from pairsift.adapters.store.sweeping import empty_log, sweep
 from pairsift.adapters.store.takedowns import (
     FoundPair,
     Subject,
     begin_takedown,
-    copies_named,
     end_takedown,
-    find_rows,
     open_takedowns,
     unname_copies,
     wait_for_commits,
 )
-from pairsift.adapters.store.withdrawing import exports_of_attempts, stale_exports, still_needed
+from pairsift.adapters.store.withdrawing import stale_exports, still_needed
+from pairsift.errors import Busy
 
 Tell = Callable[[str], None]
 
@@ -57,16 +59,6 @@ NOT_SEARCHED = (
     "target sets, which hold embeddings without names: make those anew that had the picture (`pairsift target`)",
     "what was trained: a model's weights hold no pair, but may have learnt from it",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Where pairs are: how many rows and files of each kind, of how many that were looked at."""
-
-    pairs: Sequence[str]
-    counts: Mapping[str, int]
-    searched: Mapping[str, int]
-    releases: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +75,6 @@ class Proof:
     not_searched: Sequence[str] = NOT_SEARCHED
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """What a search found."""
-
-    rows: Sequence[FoundPair]
-    files: Holding
-    exports: Sequence[str]
-    copies: int
-    releases: Sequence[str]
-
-    @property
-    def told(self) -> Found:
-        """Sum it up."""
-        counts = {
-            "rows of pairs": len(self.rows),
-            "decisions on copies of them": self.copies,
-            "chunk files": len(self.files.chunks),
-            "exported files": len(self.exports),
-            "calibrations": len(self.files.calibrations),
-            "candidates for calibrations": len(self.files.candidates),
-            "reports": len(self.files.reports),
-            "lists of releases": len(self.files.releases),
-        }
-        pairs = sorted({f"{row.dataset}/{row.place}" for row in self.rows})
-        return Found(pairs, counts, self.files.searched, self.releases)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing was found."""
-        return not any(self.told.counts.values())
-
-
 def forget(engine: Engine, kept: Kept, names: Sequence[str], *, apply: bool, tell: Tell) -> Proof:
     """Search for pairs and, if that is asked for, take them down and keep them out; the same again finishes it.
 
@@ -122,36 +82,28 @@ def forget(engine: Engine, kept: Kept, names: Sequence[str], *, apply: bool, tel
     nothing is left. While somebody is at work on a partition that may have read a pair, it is kept out of what that
     commits, and the takedown is complete when the same command is given again afterwards.
     """
-    journal = open_takedowns(engine)
-    subject = resolve(engine, names, journal)
     tell("searching")
     if not apply:
-        found = _search(engine, kept.storage, subject, journal.doomed)
+        journal = open_takedowns(engine)
+        subject = resolve(engine, names, journal)
+        found = search(engine, kept.storage, subject, journal.doomed)
         return Proof(False, False, sorted(subject.tombstones), found.told)
-    begin_takedown(engine, subject, journal.doomed)
-    return _Takedown(engine, kept, subject, tell).do()
+    with _alone(kept.storage):
+        journal = open_takedowns(engine)
+        subject = resolve(engine, names, journal)
+        begin_takedown(engine, subject, journal.doomed)
+        return _Takedown(engine, kept, subject, tell).do()
 
 
-def _search(engine: Engine, storage: Path, subject: Subject, doomed: Sequence[str]) -> _Search:
-    rows = find_rows(engine, subject)
-    files = holding(engine, storage, subject)
-    exports = sorted({*exports_of_attempts(engine, {row.attempt_id for row in rows}), *_there(storage, doomed)})
-    affected = {each.release.name for each in files.releases}
-    for release in list_releases(engine):
-        held = {file.current[0] for file in files_of_release(engine, release.id) if file.current is not None}
-        affected |= {release.name} if held.intersection(exports) else set()
-    return _Search(rows, files, exports, copies_named(engine, subject), sorted(affected))
-
-
-def _there(storage: Path, doomed: Sequence[str]) -> list[str]:
-    """Name those files that are to go and are still there."""
-    sizes = sizes_at([_at(storage, uri) for uri in doomed])
-    return [uri for uri, size in zip(doomed, sizes, strict=True) if size is not None]
-
-
-def _at(storage: Path, uri: str) -> str:
-    """Locate a file: chunks are named below the storage."""
-    return uri if "://" in uri or uri.startswith("/") else str(storage / uri)
+@contextmanager
+def _alone(storage: Path) -> Iterator[None]:
+    """Let no two takedowns write what is still to be done; Busy beside another one. The lock ends with its process."""
+    with (storage / "forget.lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Busy("another takedown is under way: give the same command again when it has ended") from error
+        yield
 
 
 @dataclass
@@ -184,10 +136,11 @@ class _Takedown:
             end_takedown(self.engine)
             complete = empty_log(self.engine)
         digests = sorted(self.subject.tombstones)
-        return Proof(True, complete, digests, found.told, left.told, working, self.notes)
+        told, still = (replace(each.told, pairs=()) for each in (found, left))  # a proof that is kept names nobody
+        return Proof(True, complete, digests, told, still, working, self.notes)
 
-    def _found(self) -> _Search:
-        return _search(self.engine, self.kept.storage, self.subject, open_takedowns(self.engine).doomed)
+    def _found(self) -> Search:
+        return search(self.engine, self.kept.storage, self.subject, open_takedowns(self.engine).doomed)
 
     def _note(self, rows: Sequence[FoundPair]) -> None:
         """Note what pairs are called that were committed since they were looked for, and files that nobody lists."""
@@ -196,7 +149,7 @@ class _Takedown:
         orphans = unlisted_files(exported_files(self.engine, (), ()), places)
         begin_takedown(self.engine, self.subject, {*open_takedowns(self.engine).doomed, *orphans})
 
-    def _erase(self, found: _Search) -> None:
+    def _erase(self, found: Search) -> None:
         """Erase rows and chunks, one partition after the other."""
         storage = self.kept.storage
         uris = [path.relative_to(storage).as_posix() for path in found.files.chunks]
@@ -233,10 +186,13 @@ class _Takedown:
         """Remove chunk files that hold a pair, or by an image's sha256 may hold one, and are in no ledger."""
         storage = self.kept.storage
         every = [path.relative_to(storage).as_posix() for path in (storage / "chunks").glob("*/*.parquet")]
-        for uri in unledgered(self.engine, every if self.subject.images else uris):
+        may_hold = self.subject.images and not other_databases(self.kept)
+        if self.subject.images and not may_hold:
+            self.notes.append(f"chunk files that are in no ledger were searched by uid alone: {OTHERS}")
+        for uri in unledgered(self.engine, every if may_hold else uris):
             remove_file(str(storage / uri))
 
-    def _rewrite(self, found: _Search) -> None:
+    def _rewrite(self, found: Search) -> None:
         """Write exports, lists of releases, calibrations and manifests without the pairs."""
         storage = self.kept.storage
         self._rewrite_exports()
@@ -264,12 +220,12 @@ class _Takedown:
                 for uri in unlisted_files(places, {(stale.dataset, key)}):  # what was written before that was known
                     remove_file(uri)
 
-    def _clear(self, found: _Search) -> None:
+    def _clear(self, found: Search) -> None:
         """Remove the files that nothing needs any more, and what is only ever a copy."""
         doomed = open_takedowns(self.engine).doomed
         needed = still_needed(self.engine, doomed)
         for uri in (uri for uri in doomed if uri not in needed):
-            _remove(_at(self.kept.storage, uri))
+            _remove(located(self.kept.storage, uri))
         for path in (*found.files.reports, *found.files.candidates):
             path.unlink(missing_ok=True)
         for file in attempt_scratch(self.kept, partitions_at_work(self.engine)):

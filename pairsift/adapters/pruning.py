@@ -22,15 +22,17 @@ from pairsift.adapters.store.pruning import (
     ledgered_uris,
     loose_chunks,
     partitions_at_work,
+    superseded_attempts,
+    superseded_decisions,
+)
+from pairsift.adapters.store.releases import clock
+from pairsift.adapters.store.removing import (
     remove_attempt,
     remove_decisions,
     remove_ledgered,
     still_referred,
-    superseded_attempts,
-    superseded_decisions,
     unledgered,
 )
-from pairsift.adapters.store.releases import clock
 
 HOURS = 24.0
 """Grace by default: longer than any run is at work on one partition."""
@@ -38,6 +40,10 @@ EXAMPLES = 3
 LOOKED_AT = 200
 """Files of which it is asked again, right before they go, whether something refers to them now."""
 DIGITS = "[0-9a-f]{16}"
+OTHERS = (
+    "another database has used this storage, and may refer to them; if that is gone, remove its folder of 16 hex "
+    "digits in scratch"
+)
 _OWN = re.compile(rf"(?P<partition>[^/]+)/{DIGITS}/.+")
 _SHARD = re.compile(rf"shards/(?P<partition>.+)-{DIGITS}(\.tar|_stats\.json)")
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
@@ -78,6 +84,7 @@ class Pruned:
     applied: bool
     kinds: Mapping[str, Kind]
     spared: Sequence[str]
+    told: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,14 @@ def prune(engine: Engine, kept: Kept, asked: Asked) -> Pruned:
         "exported files": _files(plan.exports),
         **{name: _files(files) for name, files in plan.others.items()},
     }
-    return Pruned(asked.apply, kinds, sorted("/".join(name) for name in working.names))
+    told = [f"chunk files are left: {OTHERS}"] if other_databases(kept) else []
+    return Pruned(asked.apply, kinds, sorted("/".join(name) for name in working.names), told)
+
+
+def other_databases(kept: Kept) -> list[str]:
+    """Name the folders of scratch of other databases that have used this storage: its chunk files are theirs, too."""
+    found = (path.name for path in kept.scratch.parent.glob("*") if re.fullmatch(DIGITS, path.name))
+    return sorted(set(found) - {kept.scratch.name})
 
 
 def _plan(engine: Engine, kept: Kept, asked: Asked, working: AtWork) -> _Plan:
@@ -125,7 +139,9 @@ def _plan(engine: Engine, kept: Kept, asked: Asked, working: AtWork) -> _Plan:
         attempts,
         decisions,
         ledger,
-        list(_loose_files(kept.storage, ledgered_uris(engine, ledger), written_before)),
+        []
+        if other_databases(kept)
+        else list(_loose_files(kept.storage, ledgered_uris(engine, ledger), written_before)),
         list(_orphans(exported_files(engine, doomed, sets), working, written_before)),
         _others(engine, kept, asked, working),
     )

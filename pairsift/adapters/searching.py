@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 from markupsafe import escape
 from sqlalchemy import Engine
 
-from pairsift.adapters.published import bytes_at
+from pairsift.adapters.published import bytes_at, sizes_at
 from pairsift.adapters.releases import list_of
-from pairsift.adapters.store.releases import ReleaseRow, list_releases
-from pairsift.adapters.store.takedowns import FoundPair, Journal, Subject, find_key, find_rows
+from pairsift.adapters.store.releases import ReleaseRow, files_of_release, list_releases
+from pairsift.adapters.store.takedowns import FoundPair, Journal, Subject, copies_named, find_key, find_rows
+from pairsift.adapters.store.withdrawing import exports_of_attempts
 from pairsift.core.image_files import image_format
 from pairsift.errors import ConfigError
 
@@ -156,3 +157,68 @@ def _shows(path: Path, subject: Subject) -> bool:
         return True
     page = path.read_text(encoding="utf-8", errors="replace")
     return any(f"<bdi>{escape(name)}</bdi>" in page for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where pairs are: how many rows and files of each kind, of how many that were looked at."""
+
+    pairs: Sequence[str]
+    counts: Mapping[str, int]
+    searched: Mapping[str, int]
+    releases: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search found."""
+
+    rows: Sequence[FoundPair]
+    files: Holding
+    exports: Sequence[str]
+    copies: int
+    releases: Sequence[str]
+
+    @property
+    def told(self) -> Found:
+        """Sum it up."""
+        counts = {
+            "rows of pairs": len(self.rows),
+            "decisions on copies of them": self.copies,
+            "chunk files": len(self.files.chunks),
+            "exported files": len(self.exports),
+            "calibrations": len(self.files.calibrations),
+            "candidates for calibrations": len(self.files.candidates),
+            "reports": len(self.files.reports),
+            "lists of releases": len(self.files.releases),
+        }
+        pairs = sorted({f"{row.dataset}/{row.place}" for row in self.rows})
+        return Found(pairs, counts, self.files.searched, self.releases)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found."""
+        return not any(self.told.counts.values())
+
+
+def search(engine: Engine, storage: Path, subject: Subject, doomed: Sequence[str]) -> Search:
+    """Look for pairs in the store and in files; `doomed` are files that are to go, as far as they are still there."""
+    rows = find_rows(engine, subject)
+    files = holding(engine, storage, subject)
+    exports = sorted({*exports_of_attempts(engine, {row.attempt_id for row in rows}), *_there(storage, doomed)})
+    affected = {each.release.name for each in files.releases}
+    for release in list_releases(engine):
+        held = {file.current[0] for file in files_of_release(engine, release.id) if file.current is not None}
+        affected |= {release.name} if held.intersection(exports) else set()
+    return Search(rows, files, exports, copies_named(engine, subject), sorted(affected))
+
+
+def _there(storage: Path, doomed: Sequence[str]) -> list[str]:
+    """Name those files that are to go and are still there."""
+    sizes = sizes_at([located(storage, uri) for uri in doomed])
+    return [uri for uri, size in zip(doomed, sizes, strict=True) if size is not None]
+
+
+def located(storage: Path, uri: str) -> str:
+    """Locate a file: chunks are named below the storage."""
+    return uri if "://" in uri or uri.startswith("/") else str(storage / uri)

@@ -51,7 +51,7 @@ def test_a_forgotten_pair_is_dropped_with_its_own_reason_and_nothing_of_it_is_st
     with store.connect() as connection:
         rows = [tuple(row) for row in connection.execute(query)]
         counts = connection.execute(select(attempt.c.n_read, attempt.c.n_kept, attempt.c.n_dropped)).one()
-        chunks = connection.scalar(select(attempt.c.chunks))
+        chunks = connection.execute(select(attempt.c.chunks)).scalar_one()
     files = [read_chunk(next(workplace.storage().glob(f"chunks/*/{chunk}.parquet"))) for chunk in chunks]
     assert rows[2] == (FORGOTTEN_KEY, FORGOTTEN_UID, "drop", Reason.FORGOTTEN, None, None, None)
     assert {row[3] for row in rows[:2]} == {None}
@@ -86,8 +86,8 @@ def test_a_file_of_a_folder_whose_name_was_taken_from_the_list_is_not_listed_ane
     job = planned(folder, policy=str(fixed_cut(tmp_path)))
     committed(job, claimed(job))
     with writing(workplace.store()) as connection:
-        members = connection.scalar(select(partition.c.members))
-        connection.execute(partition.update().values(members=[hidden(members[0]), members[1]]))
+        first, second = connection.execute(select(partition.c.members)).scalar_one()
+        connection.execute(partition.update().values(members=[hidden(first), second]))
 
     again = planned(folder, policy=str(fixed_cut(tmp_path)))
     committed(again, claimed(again))

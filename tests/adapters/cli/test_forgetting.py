@@ -1,6 +1,7 @@
 """`pairsift forget`: looks first, takes down, and is completed whatever came between; tests of what is left are in
 tests/adapters/store/test_takedowns.py."""
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Callable
@@ -218,3 +219,14 @@ def test_decisions_on_copies_name_a_pair_that_was_taken_down_no_more(
     with workplace.store().connect() as connection:
         assert set(connection.execute(query)) == {("a/forgotten", FORGOTTEN_UID)}
         assert connection.scalar(select(func.count()).select_from(takedown)) == 0
+
+
+@pytest.mark.usefixtures("source")
+def test_of_two_takedowns_at_once_the_second_is_refused(pairsift: Command, storage: Path):
+    with (storage / "forget.lock").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        code, _, error = pairsift("forget", f"a/{KEY}", "--apply")
+
+    assert code == 1
+    assert "another takedown is under way" in error
+    assert forget(pairsift, f"a/{KEY}", "--apply")["complete"]

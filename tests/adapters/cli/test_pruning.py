@@ -195,3 +195,13 @@ def test_a_prune_that_was_killed_between_rows_and_files_is_finished_by_the_next(
     with writing(workplace.store()) as connection:
         assert connection.scalar(select(func.count()).select_from(pair)) == 5
     assert len([name for name in files(twice) if name.startswith("chunks/")]) == 2
+
+
+def test_chunk_files_stay_where_another_database_has_used_the_storage(pairsift: Command, twice: Path):
+    (twice / "scratch" / ("0" * 16)).mkdir()
+    before = {name for name in files(twice) if name.startswith("chunks/")}
+
+    pruned = told(pairsift, "prune", "--apply", *NOW)
+
+    assert {name for name in files(twice) if name.startswith("chunks/")} == before
+    assert "another database has used this storage" in pruned["told"][0]
