@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pairsift.core.records import IngestedPair
 
-FORGOTTEN_UID = "0" * 32
+FORGOTTEN_UID = "f" * 32
 FORGOTTEN_KEY = "forgotten"
 """What every pair that is forgotten is called: no name of it, nor a digest of one, is left where it was."""
 
