@@ -8,9 +8,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 
+import pytest
+
 from pairsift.config import RunConfig, RunRequest, ScoreConfig
 from pairsift.core.course import Comparison, Course, Day, SignalCourse, Spread
 from pairsift.core.overview import Card, CopyGroup, Cut, CutBin, Gallery, Group, Overview, RunRow
+from pairsift.report.course import number
 from pairsift.report.page import render_page
 
 CARD = Card(
@@ -25,7 +28,7 @@ DARKER = {
 BRIGHTNESS = SignalCourse(
     "image.brightness", "image.brightness", "0–1", [Spread(0.4, 0.5, 0.6), Spread(0.3, 0.357, 0.5)], 0.506
 )
-WORDS = SignalCourse("text.words", "text.words", "words", [Spread(5, 8, 1200), None], None)
+WORDS = SignalCourse("text.words", "text.words", "words", [None, Spread(5, 8, 1200)], None)
 COURSE = Course(
     days=[Day(date(2026, 11, 24), 10, 6, []), Day(date(2026, 11, 26), 4, 1, [Comparison("00007", DARKER)])],
     earlier=3,
@@ -102,6 +105,32 @@ def test_every_day_has_its_keep_rate_and_tells_what_drifted():
     assert "2026-11-26 4 1 25.0 % warn 00007 : image.brightness PSI 0.41, KS 0.35 (0.506 → 0.357)" in text
     assert "2026-11-24 10 6 60.0 % none" in text
     assert "3 earlier days are left out" in text
+
+
+def test_the_chart_of_days_has_a_bar_a_day_and_a_flag_where_a_partition_drifted():
+    page = render_page(OVERVIEW)
+    [chart] = re.findall(r'aria-label="Share of pairs kept by day">.*?</svg>', page)
+
+    assert re.findall("<title>(.*?)</title>", chart) == ["2026-11-24: 6 of 10 kept", "2026-11-26: 1 of 4 kept"]
+    assert re.findall(r'class="flag (\w+)"', chart[chart.index("2026-11-26: 1") :]) == ["warn"]
+    assert "flag" not in chart[: chart.index("2026-11-26: 1")]
+
+
+@pytest.mark.parametrize(("alpha", "lines"), [(0.05, 1), (0.5, 1), (0.6, 0), (None, 0)])
+def test_the_curve_marks_the_alpha_that_was_decided_by_where_it_is_on_it(alpha: float | None, lines: int):
+    [curve] = re.findall(
+        r'aria-label="Share of survivors kept by alpha">.*?</svg>', render_page(replace(OVERVIEW, alpha=alpha))
+    )
+
+    assert curve.count('class="cut"') == lines
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.0, "0"), (-0.0, "0"), (0.12345, "0.123"), (999.4, "999"), (1000, "1,000"), (-12345.6, "-12,346")],
+)
+def test_numbers_are_written_short(value: float, written: str):
+    assert number(value) == written
 
 
 def test_a_signal_that_moved_is_flagged_on_its_day_and_shown_before_the_others():
