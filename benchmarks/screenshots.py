@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"
 SHARDS = ROOT / "examples" / "sample" / "shards"
 COMMANDS = Path(sys.executable).parent
+CHROMIUM = shutil.which("chromium")
 
 MOST_BYTES = 200_000
 QUALITIES = (90, 80, 70, 60, 50)
@@ -61,50 +62,67 @@ class Picture:
     part: str | None = None
 
 
+def prefect_page(made: Curated) -> str:
+    """Give the address of the run's page in Prefect's UI."""
+    return f"{made.server}/runs/flow-run/{made.flow_run}"
+
+
+def report_page(made: Curated) -> str:
+    """Give the address of the run's report."""
+    return made.report.as_uri()
+
+
 PICTURES = (
-    Picture("prefect-run", lambda made: f"{made.server}/runs/flow-run/{made.flow_run}", "canvas", 1280, 512),
-    Picture("report", lambda made: made.report.as_uri(), "svg.chart", 1120, 1330),
-    Picture(
-        "report-pairs",
-        lambda made: made.report.as_uri(),
-        "svg.chart",
-        1120,
-        900,
-        "section:has(#lowest-scores-left-out)",
-    ),
+    Picture("prefect-run", prefect_page, "canvas", 1280, 512),
+    Picture("report", report_page, "svg.chart", 1120, 1330),
+    Picture("report-pairs", report_page, "svg.chart", 1120, 900, part="section:has(#lowest-scores-left-out)"),
 )
 
 
 def main() -> None:
     """Curate the sample and take every picture."""
-    with tempfile.TemporaryDirectory(prefix="pairsift-screenshots-") as folder, prefect_server(Path(folder)) as server:
-        made = curate(Path(folder), server)
-        for name, data in taken(made, PICTURES):
-            target = FOLDER / f"{name}.webp"
+    if CHROMIUM is None:
+        raise SystemExit("the command chromium is needed: apt install chromium")
+    with tempfile.TemporaryDirectory(prefix="pairsift-screenshots-") as name, prefect_server(Path(name)) as server:
+        made = curate(Path(name), server)
+        for picture, data in taken(made, PICTURES):
+            target = FOLDER / f"{picture.name}.webp"
             target.write_bytes(data)
             print(f"{target.relative_to(ROOT)}: {len(data):,} bytes")
 
 
 @contextmanager
 def prefect_server(folder: Path) -> Iterator[str]:
-    """Run a Prefect server with a database of its own on a free port; its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """Run a Prefect server with a database of its own; give its address."""
+    port = free_port()
     server = f"http://127.0.0.1:{port}"
     command = [str(COMMANDS / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    variables = _variables(folder, server)
-    with (folder / "server.log").open("wb") as log:
-        running = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
-    try:
-        _wait_for(running, f"{server}/api/health", folder / "server.log")
+    with serving(command, _variables(folder, server), folder / "server.log", f"{server}/api/health"):
         yield server
+
+
+@contextmanager
+def serving(command: Sequence[str], variables: Mapping[str, str], log: Path, address: str) -> Iterator[None]:
+    """Run a command until this is left, once an address of it answers."""
+    with log.open("wb") as output:
+        running = subprocess.Popen(command, env=variables, stdout=output, stderr=output, start_new_session=True)
+    try:
+        _wait_for(running, address, log)
+        yield
     finally:
         os.killpg(running.pid, signal.SIGTERM)
         try:
             running.wait(END_S)
         except subprocess.TimeoutExpired:
             os.killpg(running.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """Find a port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def curate(folder: Path, server: str) -> Curated:
@@ -115,19 +133,18 @@ def curate(folder: Path, server: str) -> Curated:
     return Curated(server, told["run"], Path(told["report"]))
 
 
-def taken(made: Curated, pictures: Sequence[Picture]) -> Iterator[tuple[str, bytes]]:
+def taken(made: Curated, pictures: Sequence[Picture]) -> Iterator[tuple[Picture, bytes]]:
     """Open every page in a browser of 1:1 pixels and light colours, and give its picture as a WebP file."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for picture in pictures:
-            size = {"width": picture.width, "height": picture.height}
-            page = browser.new_page(viewport=size, color_scheme="light")
+            page = browser.new_page(viewport={"width": picture.width, "height": picture.height}, color_scheme="light")
             page.route("**/*", _only_loopback)
             page.goto(picture.address(made))
             page.locator(picture.ready).first.wait_for()
             page.wait_for_timeout(SETTLE_MS)
             shown = page.screenshot() if picture.part is None else page.locator(picture.part).screenshot()
-            yield picture.name, _encoded(shown)
+            yield picture, _encoded(shown)
             page.close()
         browser.close()
 
@@ -151,7 +168,7 @@ def _wait_for(running: subprocess.Popen[bytes], address: str, log: Path) -> None
                 return
         except httpx.TransportError:
             time.sleep(0.5)
-    raise SystemExit(f"the Prefect server did not start:\n{log.read_text(errors='replace')}")
+    raise SystemExit(f"{address} does not answer:\n{log.read_text(errors='replace')}")
 
 
 def _only_loopback(route: Route) -> None:
