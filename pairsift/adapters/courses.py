@@ -13,7 +13,7 @@ from pairsift.core.course import Comparison, Course, Day, signal_courses
 from pairsift.core.drift import Statistics, merge_statistics
 
 LATEST_DAYS = 30
-"""The statistics of a partition take one to four milliseconds to read: those of 100 a day, up to 12 s."""
+"""The statistics of a partition take one to five milliseconds to read: those of 100 a day, up to 15 s."""
 
 Stands = Mapping[str, Mapping[str, Any]]
 """The rows of the view `partition_status` of a data set, by the partition's key."""
