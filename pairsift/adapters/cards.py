@@ -23,10 +23,14 @@ Z = "z of pair.alignment"
 
 @dataclass(frozen=True)
 class Looking:
-    """Looks at pairs of some partitions, by the score that they were selected by."""
+    """Looks at pairs of some partitions, by the score that they were selected by.
+
+    What is kept in the place of a copy may be of any partition of the data set.
+    """
 
     engine: Engine
     parts: Sequence[CommittedPartition]
+    dataset: Sequence[CommittedPartition]
     score: str
 
     def cards(self, places: Sequence[Place]) -> list[Card]:
@@ -41,7 +45,7 @@ class Looking:
 
     def _named(self, name: str) -> Card | None:
         """Find a pair by PARTITION/KEY, both of which may have slashes."""
-        for part in self.parts:
+        for part in self.dataset:
             if name.startswith(f"{part.key}/"):
                 ordinal = ordinal_of(self.engine, part.attempt_id, name.removeprefix(f"{part.key}/"))
                 if ordinal is not None:

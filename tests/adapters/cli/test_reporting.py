@@ -14,7 +14,7 @@ from pairsift.adapters import courses, drifting
 from pairsift.adapters.overviews import Asked, survey
 from pairsift.adapters.store.engine import writing
 from pairsift.adapters.store.looked_at import committed_by
-from pairsift.adapters.store.tables import attempt, drift
+from pairsift.adapters.store.tables import attempt, decision, drift
 from pairsift.core.overview import Overview
 from tasks import workplace
 from tasks.finish import finish_run
@@ -119,6 +119,22 @@ def test_a_copy_is_shown_with_the_pair_that_is_kept_in_its_place(tmp_path: Path,
     assert (group.keeper.key, group.keeper.duplicate_of) == (f"{original:09d}", None)
     assert [(card.key, card.duplicate_of) for card in group.copies] == [(f"{copy:09d}", f"a/{original:09d}")]
     assert all(card.picture for card in (group.keeper, *group.copies))
+
+
+def test_what_is_kept_in_a_copy_s_place_is_found_in_what_another_run_committed(tmp_path: Path, storage: Path):  # noqa: ARG001 - where it is stored
+    cut(tmp_path / "source" / "b.tar", (2,))
+    curate(tmp_path / "source", report=False)
+    cut(tmp_path / "source" / "a.tar", (4, 16))
+    curate(tmp_path / "source", "run-2", report=False)
+    with writing(workplace.store()) as connection:
+        elsewhere = update(decision).where(decision.c.duplicate_of.is_not(None)).values(duplicate_of="b/000000002")
+        connection.execute(elsewhere)
+
+    (shown,) = (gallery for gallery in looked_at("run-2").galleries if gallery.reason == "exact_duplicate")
+
+    (group,) = shown.groups
+    assert group.keeper is not None
+    assert (group.keeper.partition, group.keeper.key) == ("b", "000000002")
 
 
 def test_what_was_committed_is_told_by_its_day_whatever_run_is_asked_for(
