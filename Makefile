@@ -28,8 +28,8 @@ run: setup ## curate the sample data set with the embedded defaults
 deploy: setup ## put the flows on the Prefect server at PREFECT_API_URL; ALERTS=BLOCK-TYPE/NAME adds notifications
 	$(if $(ALERTS),PAIRSIFT_ALERTS='$(ALERTS)') $(BIN)/python deployments/deploy.py
 
-test: setup ## run all tests but the long ones, the fast ones first
-	$(BIN)/python -m pytest
+test: setup ## run all tests but the long ones, the fast ones first, side by side on up to four cores
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: setup ## run the long tests of hostile input: fuzzing, decompression bombs (minutes)
 	$(BIN)/python -m pytest tests/hostile -m long
