@@ -31,7 +31,10 @@ app.add_typer(releases, name="release")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a release.")]
 
 
-@releases.command(MAKE, epilog="**Example**\n\n`pairsift release 2026-11 --dataset sample`")
+@releases.command(
+    MAKE,
+    epilog="**Examples**\n\n`pairsift release make 2026-11 --dataset sample`\n\n`pairsift release 2026-11`",
+)
 def make_release(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is to be called: for good.")],
     dataset: Annotated[str | None, typer.Option(help="Data set; by default the only one.")] = None,

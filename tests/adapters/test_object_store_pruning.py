@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pairsift.adapters.published import files_below, remove_file
 from pairsift.adapters.pruning import owner_of
+from pairsift.adapters.published import files_below, remove_file
 
 if TYPE_CHECKING:
     from tests.object_store import Store

@@ -26,13 +26,13 @@ from pairsift.errors import StoreError
 
 BUSY_TIMEOUT_S = 30
 SQLITE_CACHE_KB = 65_536
-"""Room for the index pages that a partition's 10,000 random uids touch: with SQLite's 2 MB those of a store of 3 million
-pairs are written twice, 98 MB instead of 45, since they do not stay until the commit."""
+"""Room for the index pages that a partition's 10,000 random uids touch: with SQLite's 2 MB those of a store of 3
+million pairs are written twice, 98 MB instead of 45, since they do not stay until the commit."""
 MAX_CONNECTIONS = 64
 """Of one process to PostgreSQL: one for each lane of a large machine; they are opened when they are needed."""
 IDLE_CONNECTIONS = 1
-"""Kept by a process while it needs none: fifty workers that kept SQLAlchemy's five would take 250 of the server's usual
-100. To open another takes some milliseconds, and a chunk's work some ten seconds."""
+"""Kept by a process while it needs none: fifty workers that kept SQLAlchemy's five would take 250 of the server's
+usual 100. To open another takes some milliseconds, and a chunk's work some ten seconds."""
 FULL = "53300"
 FULL_WORDS = ("too many clients", "remaining connection slots", "too many connections")
 """What PostgreSQL says when all connections are taken; errors from before a connection stands have no code."""
