@@ -17,6 +17,7 @@ from pairsift.adapters.releases import list_of
 from pairsift.adapters.store.releases import ReleaseRow, files_of_release, list_releases
 from pairsift.adapters.store.takedowns import FoundPair, Journal, Subject, copies_named, find_key, find_rows
 from pairsift.adapters.store.withdrawing import exports_of_attempts
+from pairsift.core.forgetting import FORGOTTEN_UID
 from pairsift.core.image_files import image_format
 from pairsift.errors import ConfigError
 
@@ -88,10 +89,11 @@ def _named(engine: Engine, name: str, journal: Journal) -> Subject:
     """Tell what a uid, an image's sha256 or a key stands for; the first two need not be known."""
     if _SHA256.fullmatch(name.lower()):
         return Subject(images=(name.lower(),))
-    rows = find_key(engine, name)
-    if _UID.fullmatch(name.lower()) and not rows:
+    rows = [row for row in find_key(engine, name) if row.uid != FORGOTTEN_UID]
+    if _UID.fullmatch(name.lower()) and not rows and name.lower() != FORGOTTEN_UID:
         return Subject(uids=(name.lower(),))
-    if not rows and not {name, f"/{name}"}.intersection([*journal.subject.keys, *journal.subject.names]):
+    under_way = (*journal.subject.keys, *journal.subject.names)
+    if not rows and not any(name == known or name.endswith(f"/{known}") for known in under_way):
         raise ConfigError(
             f"no pair has the key {name!r}: give its uid or its image's sha256 to keep out what has not been read yet"
         )

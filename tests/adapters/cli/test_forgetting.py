@@ -16,7 +16,7 @@ from pairsift.adapters import forgetting
 from pairsift.adapters.store.engine import writing
 from pairsift.adapters.store.protocol import fail_attempt
 from pairsift.adapters.store.tables import decision, takedown, tombstone
-from pairsift.core.forgetting import FORGOTTEN_UID
+from pairsift.core.forgetting import FORGOTTEN_KEY, FORGOTTEN_UID
 from pairsift.core.records import pair_uid
 from tasks import workplace
 from tasks.finish import finish_run
@@ -112,10 +112,10 @@ def test_a_takedown_that_was_killed_is_completed_by_the_same_command(
     takedowns = forgetting._Takedown  # noqa: SLF001 - its steps are where a process may be killed
     with monkeypatch.context() as patched:
         patched.setattr(takedowns, step, die_after(getattr(takedowns, step)))
-        code, *_ = pairsift("forget", f"a/{KEY}", "--apply")
+        code, *_ = pairsift("forget", f"source/a/{KEY}", "--apply")
     assert code != 0
 
-    proof = forget(pairsift, f"a/{KEY}", "--apply")
+    proof = forget(pairsift, f"source/a/{KEY}", "--apply")
 
     assert proof["complete"]
     assert left(storage, marks) == []
@@ -197,7 +197,10 @@ def test_a_key_that_is_unknown_or_stands_for_several_pairs_is_refused(pairsift: 
     unknown = pairsift("forget", "nobody", "--apply")
     several = pairsift("forget", "000000001", "--apply")
 
-    assert (unknown[0], several[0]) == (2, 2)
+    forget(pairsift, "a/000000002", "--apply")
+    gone = pairsift("forget", FORGOTTEN_KEY, "--apply")
+
+    assert (unknown[0], several[0], gone[0]) == (2, 2, 2)
     assert "no pair has the key 'nobody'" in unknown[2]
     assert "stands for 2 pairs (other/d/000000001, source/a/000000001)" in several[2]
     assert forget(pairsift, "other/d/000000001")["found"]["pairs"] == ["other/d/000000001"]
