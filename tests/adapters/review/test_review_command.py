@@ -68,3 +68,13 @@ def test_with_a_token_everybody_gives_it(pairsift: Command, served: list[TestCli
     pairsift("review", "cats", "--port", "0")
 
     assert "Your name" in served[0].get("/").text
+
+
+def test_decide_takes_a_version_that_the_database_knows(pairsift: Command, served: list[TestClient]):
+    known = pairsift("decide", "cats", "--policy", "lenient@1", "--dry-run", "--json")
+    unknown = pairsift("decide", "cats", "--policy", "lenient@9", "--dry-run")
+
+    assert (known[0], json.loads(known[1])["policy"]) == (0, "lenient")
+    assert unknown[0] == 2
+    assert "known of it: lenient@1" in unknown[2]
+    assert served == []
