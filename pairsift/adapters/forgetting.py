@@ -44,6 +44,7 @@ from pairsift.adapters.store.takedowns import (
     begin_takedown,
     end_takedown,
     open_takedowns,
+    remove_labels,
     unname_copies,
     wait_for_commits,
 )
@@ -124,6 +125,7 @@ class _Takedown:
         self.tell("erasing")
         self._erase(found)
         unname_copies(self.engine, self.subject)
+        remove_labels(self.engine, self.subject)
         self.tell("writing anew")
         self._rewrite(found)
         self._clear(found)

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from pairsift.adapters.published import bytes_at, sizes_at
 from pairsift.adapters.releases import list_of
 from pairsift.adapters.store.releases import ReleaseRow, files_of_release, list_releases
-from pairsift.adapters.store.takedowns import FoundPair, Journal, Subject, copies_named, find_key, find_rows
+from pairsift.adapters.store.takedowns import FoundPair, Journal, Subject, copies_named, find_key, find_rows, labels_of
 from pairsift.adapters.store.withdrawing import exports_of_attempts
 from pairsift.core.forgetting import FORGOTTEN_UID
 from pairsift.core.image_files import image_format
@@ -179,6 +179,7 @@ class Search:
     files: Holding
     exports: Sequence[str]
     copies: int
+    labels: int
     releases: Sequence[str]
 
     @property
@@ -187,6 +188,7 @@ class Search:
         counts = {
             "rows of pairs": len(self.rows),
             "decisions on copies of them": self.copies,
+            "labels": self.labels,
             "chunk files": len(self.files.chunks),
             "exported files": len(self.exports),
             "calibrations": len(self.files.calibrations),
@@ -212,7 +214,8 @@ def search(engine: Engine, storage: Path, subject: Subject, doomed: Sequence[str
     for release in list_releases(engine):
         held = {file.current[0] for file in files_of_release(engine, release.id) if file.current is not None}
         affected |= {release.name} if held.intersection(exports) else set()
-    return Search(rows, files, exports, copies_named(engine, subject), sorted(affected))
+    told = (copies_named(engine, subject), labels_of(engine, subject))
+    return Search(rows, files, exports, *told, sorted(affected))
 
 
 def _there(storage: Path, doomed: Sequence[str]) -> list[str]:

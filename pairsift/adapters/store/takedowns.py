@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.engine import now, writing
 from pairsift.adapters.store.holders import LAST, at_work, select_attempts
 from pairsift.adapters.store.rows import PartitionStatus
-from pairsift.adapters.store.tables import attempt, dataset, decision, pair, partition, takedown
+from pairsift.adapters.store.tables import attempt, dataset, decision, label, pair, partition, takedown
 from pairsift.adapters.store.tombstones import enter_tombstones
 from pairsift.core.forgetting import FORGOTTEN_KEY, FORGOTTEN_UID, Named, tombstone
 from pairsift.core.records import Reason
@@ -175,6 +175,22 @@ def unname_copies(engine: Engine, subject: Subject) -> int:
             named = update(decision).filter_by(**place)
             connection.execute(named.values(duplicate_of=keeper, duplicate_group=group))
     return len(naming)
+
+
+def labels_of(engine: Engine, subject: Subject) -> int:
+    """Count what people said of the pairs."""
+    with engine.connect() as connection:
+        query = select(func.count()).select_from(label)
+        return sum(
+            connection.execute(query.where(label.c.uid.in_(batch))).scalar_one() for batch in in_batches(subject.uids)
+        )
+
+
+def remove_labels(engine: Engine, subject: Subject) -> None:
+    """Remove what people said of the pairs."""
+    with writing(engine) as connection:
+        for batch in in_batches(subject.uids):
+            connection.execute(delete(label).where(label.c.uid.in_(batch)))
 
 
 def _naming(connection: Connection, subject: Subject) -> Iterator[Row[Any]]:
