@@ -57,6 +57,7 @@ NOT_SEARCHED = (
     "the sources themselves, from which it has to be removed, too",
     "Prefect's database: artifacts and logs of runs may name a pair's key",
     "reports that were written elsewhere by --out, backups, and copies that others made of exports",
+    "the memory of what is running: a review page shows what it has read until it is started again",
     "target sets, which hold embeddings without names: make those anew that had the picture (`pairsift target`)",
     "what was trained: a model's weights hold no pair, but may have learnt from it",
 )

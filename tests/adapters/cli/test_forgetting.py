@@ -13,9 +13,9 @@ from prefect.logging import disable_run_logger
 from sqlalchemy import func, select
 
 from pairsift.adapters import forgetting
-from pairsift.adapters.store.engine import writing
+from pairsift.adapters.store.engine import now, writing
 from pairsift.adapters.store.protocol import fail_attempt
-from pairsift.adapters.store.tables import decision, takedown, tombstone
+from pairsift.adapters.store.tables import decision, label, takedown, tombstone
 from pairsift.core.forgetting import FORGOTTEN_KEY, FORGOTTEN_UID
 from pairsift.core.records import pair_uid
 from tasks import workplace
@@ -207,16 +207,19 @@ def test_a_key_that_is_unknown_or_stands_for_several_pairs_is_refused(pairsift: 
 
 
 @pytest.mark.usefixtures("source")
-def test_decisions_on_copies_name_a_pair_that_was_taken_down_no_more(
+def test_decisions_on_copies_and_labels_name_a_pair_that_was_taken_down_no_more(
     pairsift: Command, storage: Path, marks: dict[str, bytes]
 ):
     told = {"reason": "near_duplicate", "duplicate_of": f"a/{KEY}", "duplicate_group": marks["uid"].decode()}
     with writing(workplace.store()) as connection:
         connection.execute(decision.update().where(decision.c.ordinal == 0).values(verdict="drop", **told))
+        said = {"dataset_id": 1, "good": True, "drawn": False, "made_by": "ada", "created_at": now(connection)}
+        connection.execute(label.insert().values(uid=marks["uid"].decode(), **said))
 
     proof = forget(pairsift, marks["uid"].decode(), "--apply")
 
     assert proof["found"]["counts"]["decisions on copies of them"] > 0
+    assert (proof["found"]["counts"]["labels"], proof["left"]["counts"]["labels"]) == (1, 0)
     assert left(storage, marks) == []
     query = select(decision.c.duplicate_of, decision.c.duplicate_group).where(decision.c.reason == "near_duplicate")
     with workplace.store().connect() as connection:

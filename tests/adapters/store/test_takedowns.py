@@ -60,7 +60,9 @@ def curated(store: Engine, storage: Path, tmp_path: Path) -> Path:
 
 def run(source: Path, folder: Path) -> dict[str, Any]:
     """Run over a source as the flow does; the first time with pilots and a calibration of them."""
-    plan = unpinned(source, policy=str(by_fdr(folder)), export={"formats": FORMATS})
+    policy = by_fdr(folder)
+    policy.write_text(policy.read_text().replace("alpha: 0.2", "alpha: 0.99"))  # every pair is to be kept
+    plan = unpinned(source, policy=str(policy), export={"formats": FORMATS})
     for job in pilot_jobs(plan):
         drawn(job)
     plan = pin_calibration.fn(plan, make_calibration.fn(plan) if plan.pilots else plan.job.calibration)
