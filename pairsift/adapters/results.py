@@ -13,6 +13,7 @@ from pairsift.adapters.chunks import ChunkData, chunk_uri, read_chunk
 from pairsift.adapters.exports import ExportBatch
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.store.rows import Counts
+from pairsift.adapters.store.tables import DECISION_COLUMNS
 from pairsift.core.calibration import EmbeddedPairs
 from pairsift.core.captions import display_text
 from pairsift.core.columns import Columns, to_columns
@@ -24,6 +25,7 @@ from pairsift.core.signals import NUMBERS, SIGNALS, SOURCE_PREFIX
 from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
+_LAST_COLUMNS = DECISION_COLUMNS[DECISION_COLUMNS.index("rank") :]
 _NAMES = {word: None if word is None else str(word) for word in (*VERDICTS, *REASONS)}
 Measured = tuple[list[IngestedPair], ChunkData]
 
@@ -151,8 +153,8 @@ def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
     for row in rows:
         reason = None if row["reason"] is None else Reason(row["reason"])
         calibrated = (row["alignment_z"], row["alignment_p"], row["alignment_q"])
-        rest = (row["duplicate_group"], row["duplicate_of"], row["neg_clip_loss"], row["norm_sim"])
-        yield Decision(Verdict(row["verdict"]), reason, *calibrated, row["rank"], row["multiplicity"], *rest)
+        rest = (row[name] for name in _LAST_COLUMNS)
+        yield Decision(Verdict(row["verdict"]), reason, *calibrated, *rest)
 
 
 def stored_pair(row: Mapping[str, Any]) -> IngestedPair:

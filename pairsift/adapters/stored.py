@@ -21,10 +21,12 @@ from pairsift.adapters.store.decisions import (
 )
 from pairsift.core.arrays import Flags, Floats
 from pairsift.core.calibration import Calibrated, Calibration, EmbeddedPairs, calibrate
-from pairsift.core.columns import Column, Columns, to_reason_codes
+from pairsift.core.columns import Column, Columns, Matches, to_reason_codes
 from pairsift.core.copy_kinds import PERCEPTUAL_HASH
 from pairsift.core.deciding import calibratable
+from pairsift.core.decontamination import Decontaminate
 from pairsift.core.duplicates import COPY_REASONS, Bytes, to_bytes
+from pairsift.core.evaluation_sets import Suspects
 from pairsift.core.judgements import REASONS, VERDICTS, Judgements, reason_code
 from pairsift.core.judging import NamedCopies, PairTable
 from pairsift.core.near_copies import Hashes, parse_hashes
@@ -132,6 +134,28 @@ def stored_relative(engine: Engine, part: CommittedPartition, decision_set_id: i
     column = name.partition(".")[2]
     (values,) = _by_column(decision_columns(engine, part.attempt_id, decision_set_id, [column]), part, 1)
     return np.array(values, dtype=np.float64)
+
+
+def stored_matches(engine: Engine, part: CommittedPartition, decision_set_id: int) -> Matches:
+    """Read what a decision set tells of the pairs that are in evaluation sets."""
+    asked = ("reason", "evaluation_match", "evaluation_distance")
+    reasons, members, distances = _by_column(decision_columns(engine, part.attempt_id, decision_set_id, asked), part, 3)
+    places = np.flatnonzero([member is not None for member in members])
+    return Matches(
+        places,
+        np.array([_REASON_CODES[reasons[place]] for place in places], dtype=np.uint8),
+        np.array([members[place] for place in places], dtype=np.object_),
+        np.array([distances[place] for place in places], dtype=np.float64),
+    )
+
+
+def stored_suspects(engine: Engine, storage: Path, part: CommittedPartition, asked: Decontaminate) -> Suspects:
+    """Read what an attempt's pairs are held against evaluation sets by; chunk files for embeddings alone."""
+    columns = pair_columns(engine, part.attempt_id, ["image_sha256", "caption"])
+    pictures, captions = _by_column(columns, part, 2)
+    nothing = np.empty((0, 0), np.float32)
+    image = nothing if asked.semantic is None else stored_embeddings(engine, storage, part).image
+    return Suspects(pictures, captions, image)
 
 
 def calibrated_anew(
