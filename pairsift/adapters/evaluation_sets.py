@@ -18,6 +18,9 @@ from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
 from pairsift.errors import EvaluationSetDamagedError
 
+_WORDS = pa.list_(pa.string())
+_STORED = np.dtype("<f2")
+
 
 def evaluation_uri(fingerprint: str) -> str:
     """Name an evaluation set's file below the storage folder."""
@@ -62,12 +65,12 @@ def find_evaluation_sets(engine: Engine, policy: Policy, score_fingerprint: str)
 
 
 def _to_table(members: Sequence[Member]) -> pa.Table:
-    embeddings = [None if each.embedding is None else each.embedding.tolist() for each in members]
+    embeddings = [None if each.embedding is None else each.embedding.astype(_STORED).tobytes() for each in members]
     columns = {
         "key": pa.array([each.key for each in members], pa.string()),
         "picture": pa.array([each.picture for each in members], pa.string()),
         "hash": pa.array([each.hash for each in members], pa.string()),
-        "embedding": pa.array(embeddings, pa.list_(pa.float32())),
+        "embedding": pa.array(embeddings, pa.binary()),
     }
     captions = {
         f"captions_{cleaner}": pa.array([list(each.captions.get(cleaner, ())) for each in members], _WORDS)
@@ -76,16 +79,13 @@ def _to_table(members: Sequence[Member]) -> pa.Table:
     return pa.table({**columns, **captions})
 
 
-_WORDS = pa.list_(pa.string())
-
-
 def _to_member(row: Mapping[str, Any]) -> Member:
     embedding = row["embedding"]
     return Member(
         key=row["key"],
         picture=row["picture"],
         hash=row["hash"],
-        embedding=None if embedding is None else np.array(embedding, dtype=np.float16),
+        embedding=None if embedding is None else np.frombuffer(embedding, dtype=_STORED),
         captions={cleaner: row[f"captions_{cleaner}"] for cleaner in Cleaner},
     )
 

@@ -193,11 +193,12 @@ def _by_embedding(search: _Search, rows: Integers, limit: float) -> _Hits:
     ours, theirs = search.suspects.image, search.held.image
     rows, members = rows[measured_rows(ours[rows])], np.flatnonzero(measured_rows(theirs))
     found = [_nobody()]
-    for start in range(0, len(rows), _BLOCK_PAIRS):
-        block = rows[start : start + _BLOCK_PAIRS]
-        for first in range(0, len(members), _BLOCK_MEMBERS):
-            others = members[first : first + _BLOCK_MEMBERS]
-            one, other, distances = _alike(_unit(ours[block]), _unit(theirs[others]), limit)
+    for first in range(0, len(members), _BLOCK_MEMBERS):
+        others = members[first : first + _BLOCK_MEMBERS]
+        unit = _unit(theirs[others])
+        for start in range(0, len(rows), _BLOCK_PAIRS):
+            block = rows[start : start + _BLOCK_PAIRS]
+            one, other, distances = _alike(_unit(ours[block]), unit, limit)
             found.append(_Hits(block[one], others[other], distances))
     return _nearest(_joined(found))
 

@@ -23,7 +23,7 @@ from pairsift.core.evaluation_sets import EvaluationSet, Member, Suspects, capti
 from pairsift.core.judgements import REASONS
 from pairsift.core.judging import PairTable, judge_alone
 from pairsift.core.policy import Policy
-from pairsift.core.records import Cleaner, Reason, Verdict
+from pairsift.core.records import Cleaner, Reason, SignalValue, Verdict
 from pairsift.core.relative import DECONTAMINATED, References, decontaminated, relative_identities
 from pairsift.errors import ConfigError
 
@@ -223,7 +223,10 @@ def decided(chosen: Policy, columns: Columns, uids: Sequence[str]) -> list[tuple
 def test_a_pair_of_an_evaluation_set_is_dropped_before_rules_and_stands_for_no_copy():
     tiny = {"signal": "image.width", "lt": 64, "reason": "image_too_small"}
     chosen = policy(decontaminate={"against": ["coco"]}, rules=[tiny])
-    values = {"image.width": [10, 10, 640, 640], "pair.alignment": [0.5, 0.5, None, 0.5]}
+    values: dict[str, Sequence[SignalValue]] = {
+        "image.width": [10, 10, 640, 640],
+        "pair.alignment": [0.5, 0.5, None, 0.5],
+    }
     unreadable = {"pair.alignment": Reason.CAPTION_EMPTY}
     columns = to_columns(4, values, [{}, {}, unreadable, {}])
     suspects = Suspects([PICTURES[1], PICTURES[8], PICTURES[2], PICTURES[1]], [None] * 4, np.zeros((4, 0)))

@@ -45,9 +45,9 @@ def picture(members: Members) -> Image.Image:
     return Image.open(io.BytesIO(members[suffix])).convert("RGB")
 
 
-def saved(image: Image.Image, caption: str, **how: Any) -> Members:
+def saved(image: Image.Image, caption: str, quality: int = 90) -> Members:
     file = io.BytesIO()
-    image.save(file, **{"format": "JPEG", "quality": 90} | how)
+    image.save(file, "JPEG", quality=quality)
     return {"jpg": file.getvalue(), "txt": caption.encode()}
 
 
@@ -201,6 +201,26 @@ def test_a_set_that_is_made_anew_is_another_decision(pairsift: Command, source: 
     assert {name: row for name, row in shown("reason", "evaluation_match").items() if row[0]} == {
         key: ("evaluation_image", f"mine/{key}")
     }
+
+
+@pytest.mark.usefixtures("source")
+def test_a_near_copy_stays_when_the_one_it_fell_beside_is_kept_out(pairsift: Command, tmp_path: Path):
+    image = picture(pairs_of([11])["000000011"])
+    copies = {"one": saved(image, "a caption"), "two": saved(image, "another", quality=60)}
+    for key, members in copies.items():
+        write_shard(tmp_path / "copied" / f"{key}.tar", {key: members})
+    write_shard(tmp_path / "before" / "test.tar", pairs_of([12]))
+    told(pairsift, "evaluation-set", tmp_path / "before", "--name", "mine")
+    chosen = policy(tmp_path, "near", decontaminate="{against: [mine]}\nduplicates: {near: {hamming: 8}}")
+    curate(tmp_path / "copied", chosen)
+    (fallen,) = (key for key, (reason,) in shown("reason").items() if reason == "near_duplicate")
+    (keeper,) = copies.keys() - {fallen}
+
+    write_shard(tmp_path / "after" / "test.tar", {"kept-out": copies[keeper]})
+    told(pairsift, "evaluation-set", tmp_path / "after", "--name", "mine")
+    told(pairsift, "decide", "copied", "--policy", chosen)
+
+    assert shown("reason", "duplicate_of") == {fallen: (None, None), keeper: ("evaluation_image", None)}
 
 
 def test_a_run_without_its_set_is_refused_before_anything_is_registered(source: Path, tmp_path: Path):
