@@ -14,6 +14,7 @@ PairsiftError
 │   ├── CalibrationDamagedError    a stored calibration file is gone or damaged: restore it, or calibrate anew
 │   ├── TargetDamagedError         a stored target set is gone or damaged: restore it, or make it anew
 │   ├── EvaluationSetDamagedError  a stored evaluation set is gone or damaged: restore it, or make it anew
+│   ├── OutsideStorageError        the store names a file outside the storage folder: somebody changed the database
 │   ├── DiskFullError              a disk has no room for a file: make room, then run again
 │   ├── StorageError               an object store did not answer, or not wholly: run again
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
@@ -78,6 +79,10 @@ class TargetDamagedError(PartitionError):
 
 class EvaluationSetDamagedError(PartitionError):
     """An evaluation set's file of the storage folder is gone, cut or changed."""
+
+
+class OutsideStorageError(PartitionError):
+    """The store names a file that is not below the storage folder."""
 
 
 class DiskFullError(PartitionError):

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.exports import INDEX, damaged_files, manifest_is_current
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.published import facts_at
 from pairsift.adapters.references import look_at_references
 from pairsift.adapters.store.queries import active_exports, conservation, export_places, stored_files
 from pairsift.adapters.store.rows import StoredFile
+from pairsift.errors import OutsideStorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,11 @@ def check(engine: Engine, storage: Path, *, repair: bool) -> CheckResult:
 
 
 def _check_file(file: StoredFile, storage: Path) -> Iterator[Problem]:
-    uri = str(storage / file.uri) if file.kind == "chunk" else file.uri
+    try:
+        uri = str(place_below(storage, file.uri)) if file.kind == "chunk" else file.uri
+    except OutsideStorageError as error:
+        yield Problem(str(error), f"{file.kind} {file.uri} of {file.dataset}/{file.partition}")
+        return
     where = f"{file.kind} {uri} of {file.dataset}/{file.partition}"
     facts = facts_at(uri)
     if facts is None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.durable import write_durably
 from pairsift.adapters.store.tables import evaluation_set as evaluation_table
 from pairsift.adapters.targets import Wanted, require_set
@@ -36,7 +37,7 @@ def write_evaluation_set(storage: Path, members: Sequence[Member]) -> Evaluation
 
 def load_evaluation_set(storage: Path, fingerprint: str) -> EvaluationSet:
     """Load an evaluation set; EvaluationSetDamagedError where its file is gone or is not as it was."""
-    path = storage / evaluation_uri(fingerprint)
+    path = place_below(storage, evaluation_uri(fingerprint))
     try:
         found = evaluation_set([_to_member(row) for row in pq.read_table(path).to_pylist()])
     except (OSError, ValueError, LookupError, pa.ArrowException) as error:

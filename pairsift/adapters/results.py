@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsift.adapters.chunks import ChunkData, chunk_uri, read_chunk
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.exports import ExportBatch
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.store.rows import Counts
@@ -50,7 +51,7 @@ class PartitionFiles:
         """Read the pairs and measurements of one chunk after the other."""
         start = 0
         for fingerprint in self.chunks:
-            chunk = read_chunk(self.storage / chunk_uri(fingerprint), embeddings=embeddings)
+            chunk = read_chunk(place_below(self.storage, chunk_uri(fingerprint)), embeddings=embeddings)
             stop = start + len(chunk.uids)
             yield _joined(fingerprint, read_pairs(self.pair_list, start, stop), chunk)
             start = stop
@@ -60,7 +61,7 @@ def stored_measured(storage: Path, chunks: Sequence[str], rows: Iterable[Mapping
     """Do as `PartitionFiles.measured` with a committed attempt's chunk files and its rows in the store."""
     remaining = iter(rows)
     for fingerprint in chunks:
-        chunk = read_chunk(storage / chunk_uri(fingerprint))
+        chunk = read_chunk(place_below(storage, chunk_uri(fingerprint)))
         yield _joined(fingerprint, [stored_pair(row) for row in islice(remaining, len(chunk.uids))], chunk)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from pairsift.adapters.chunks import chunk_uri, read_chunk
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.results import pair_name
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
@@ -169,7 +170,8 @@ def calibrated_anew(
 def stored_embeddings(engine: Engine, storage: Path, part: CommittedPartition) -> EmbeddedPairs:
     """Read what z and p go by of an attempt's pairs; ChunkDamagedError where a chunk file is not as it was."""
     uids, pictures = _by_column(pair_columns(engine, part.attempt_id, ["uid", "image_sha256"]), part, 2)
-    chunks = [read_chunk(storage / chunk_uri(fingerprint), signals=False) for fingerprint in part.chunks]
+    places = [place_below(storage, chunk_uri(fingerprint)) for fingerprint in part.chunks]
+    chunks = [read_chunk(place, signals=False) for place in places]
     if [uid for chunk in chunks for uid in chunk.uids] != list(uids):
         raise ChunkDamagedError(f"chunk files of partition {part.key} hold other pairs: run the source again")
     nothing = [np.empty((0, 0), np.float16)]

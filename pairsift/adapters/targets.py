@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Table
 
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.durable import write_durably
 from pairsift.adapters.store.named_sets import current_set, set_names
 from pairsift.adapters.store.tables import target_set as target_table
@@ -41,7 +42,7 @@ def write_target(storage: Path, target: TargetSet) -> None:
 
 def load_target(storage: Path, fingerprint: str) -> TargetSet:
     """Load a target set, its rows mapped, not read; TargetDamagedError where its file is gone or is not as it was."""
-    path = storage / target_uri(fingerprint)
+    path = place_below(storage, target_uri(fingerprint))
     try:
         found = target_set(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError) as error:
@@ -115,7 +116,7 @@ def _read_column(path: Path) -> NDArray[np.floating]:
 
 def _save(path: Path, rows: NDArray[np.float16]) -> None:
     with path.open("wb") as file:  # given a name, NumPy would add an ending to it
-        np.save(file, rows)
+        np.save(file, rows, allow_pickle=False)
 
 
 def _damaged(path: Path, what: str) -> TargetDamagedError:
