@@ -78,7 +78,9 @@ def test_secrets_are_nowhere_after_a_run(
 
     assert json.loads(said[1][1])["partitions"]["failed"] == 0
     assert any(request.headers.get("Authorization", "").startswith("AWS4-") for request in secrets.requests)
-    prefect = make_url(get_current_settings().server.database.connection_url.get_secret_value())
+    connection_url = get_current_settings().server.database.connection_url
+    assert connection_url is not None
+    prefect = make_url(connection_url.get_secret_value())
     places = {
         "pairsift's database": rows_of(Settings().store_url.replace("postgresql:", "postgresql+psycopg:")),
         "prefect's database": rows_of(str(prefect.set(drivername="sqlite"))),
