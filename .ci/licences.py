@@ -3,6 +3,7 @@
 Without arguments it writes the page; with --check it says what is not allowed, or that the page is another. No network.
 """
 
+import platform
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -73,10 +74,15 @@ def main(arguments: Sequence[str]) -> int:
     page = compose(packages)
     if arguments != ["--check"]:
         PAGE.write_text(page, encoding="utf-8")
-    elif PAGE.read_text(encoding="utf-8") != page:
+    elif is_told_platform() and PAGE.read_text(encoding="utf-8") != page:
         amiss.append(f"docs/{PAGE.name} is out of date: python .ci/licences.py writes it")
     print("\n".join(amiss or [f"{len(packages)} packages, all licences known and allowed"]))
     return 1 if amiss else 0
+
+
+def is_told_platform() -> bool:
+    """Say whether this is what the page tells of: elsewhere other packages come along."""
+    return (sys.platform, platform.machine()) == ("linux", "x86_64")
 
 
 def runtime() -> Iterator[Distribution]:
