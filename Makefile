@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run deploy containers test test-long test-production test-browser check format lint types layers licences audit bench bench-gpu clean
+.PHONY: help setup run deploy containers test test-long test-production test-browser check format lint types layers licences audit bench bench-gpu screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -32,8 +32,8 @@ containers: ## start PostgreSQL, a Prefect server and workers in containers, wit
 	docker/secrets.sh
 	docker compose --file docker/compose.yaml up --build --detach --wait
 
-test: setup ## run all tests but the long ones, the fast ones first
-	$(BIN)/python -m pytest
+test: setup ## run all tests but the long ones, the fast ones first, side by side on up to four cores
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: setup ## run the long tests of hostile input: fuzzing, decompression bombs (minutes)
 	$(BIN)/python -m pytest tests/hostile -m long
@@ -79,6 +79,10 @@ bench: setup ## measure decision quality, speed, and speed beside other systems 
 
 bench-gpu: setup ## measure what a CUDA device does with open_clip models (minutes); figures go to docs/log.md
 	$(BIN)/python -m benchmarks.gpu
+
+screenshots: setup ## take the README's pictures anew, with the command chromium (minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python -m benchmarks.screenshots
 
 clean: ## remove the environment, caches and the sample's results
 	rm -rf $(VENV) .venv-audit pairsift-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from pairsift.adapters.store.engine import upgrade
-from tests.production.postgresql import POSTGRES_BIN_PATH, PostgreSQL
+from tests.production.postgresql import PostgreSQL
 
 SCRIPT = Path(__file__).parents[2] / "docker" / "databases.sh"
 
@@ -22,7 +22,7 @@ def postgresql(tmp_path: Path) -> Iterator[PostgreSQL]:
         (tmp_path / f"{name}_password").write_text(f'it\'s {name} \\ "so"')
     with tempfile.TemporaryDirectory(prefix="pairsift-pg-", ignore_cleanup_errors=True) as folder:
         server = PostgreSQL(Path(folder))
-        path = f"{POSTGRES_BIN_PATH}:{os.environ['PATH']}"
+        path = f"{server.commands}:{os.environ['PATH']}"
         known = {"PGHOST": str(Path(folder) / "data"), "SECRETS": str(tmp_path), "PATH": path}
         try:
             subprocess.run(["sh", str(SCRIPT)], env=os.environ | known, check=True, stdout=subprocess.DEVNULL)
