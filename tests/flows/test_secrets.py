@@ -67,6 +67,8 @@ def test_secrets_are_nowhere_after_a_run(
         secrets.system.put_file(str(source / f"{name}.tar"), f"bucket/source/{name}.tar")
     secrets.fail("GET", "b.tar", status(403), times=9)
     caplog.set_level(logging.DEBUG)
+    for chatty in ("aiosqlite", "PIL", "asyncio"):  # they know no secret, and say something of every step
+        caplog.set_level(logging.INFO, chatty)
     command = ("run", "s3://bucket/source", "--policy", policy, "--dataset", "cats", "--out", "s3://bucket/out")
 
     said = [pairsift(*command)]
