@@ -44,7 +44,7 @@ test-production: setup ## run the long tests: faults, and a real Prefect server,
 
 test-browser: setup ## run the tests that need a browser, the command chromium (Debian: apt install chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
-	PAIRSIFT_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser tests/adapters/cli
+	PAIRSIFT_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser tests/adapters
 
 check: format-check lint types layers licences ## format, lint, types, layers and licences, as CI runs them
 
