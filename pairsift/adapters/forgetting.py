@@ -58,7 +58,7 @@ NOT_SEARCHED = (
     "Prefect's database: artifacts and logs of runs may name a pair's key",
     "reports that were written elsewhere by --out, backups, and copies that others made of exports",
     "the memory of what is running: a review page shows what it has read until it is started again",
-    "target sets, which hold embeddings without names: make those anew that had the picture (`pairsift target`)",
+    "target and evaluation sets, which hold what was given as such: make those anew that had the picture",
     "what was trained: a model's weights hold no pair, but may have learnt from it",
 )
 
