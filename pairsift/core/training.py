@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from pairsift.config import Augmentation, Model, RunConfig
 
 BEST = "best"
+NO_HEAD = "none"
+TAKEN = {BEST: "the best of all heads", NO_HEAD: "fusion without a head"}
+"""What names cannot be given, and why."""
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 
@@ -54,8 +57,8 @@ class TrainRequest(Model):
     def _has_one_place(self) -> Self:
         if (self.source is None) == (self.dataset is None):
             raise ValueError("give either a source to learn from, or the name of a data set")
-        if self.name == BEST:
-            raise ValueError(f"{BEST} stands for the best of all heads: give another name")
+        if self.name in TAKEN:
+            raise ValueError(f"{self.name} stands for {TAKEN[self.name]}: give another name")
         return self
 
     @property

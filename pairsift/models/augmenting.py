@@ -55,27 +55,30 @@ def _crop(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     tall = min(height, round(height * math.sqrt(area / aspect)))
     wide = min(width, round(width * math.sqrt(area * aspect)))
     top, left = (int(rng.integers(room + 1)) for room in (height - tall, width - wide))
-    return functional.resized_crop(
+    cut: torch.Tensor = functional.resized_crop(
         picture, top, left, tall, wide, [height, width], InterpolationMode.BILINEAR, antialias=True
     )
+    return cut
 
 
 def _flip(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    return functional.horizontal_flip(picture) if rng.random() < CHANCE else picture
+    mirrored: torch.Tensor = functional.horizontal_flip(picture)
+    return mirrored if rng.random() < CHANCE else picture
 
 
 def _colour(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     brightness, contrast, saturation = rng.uniform(1 - COLOUR, 1 + COLOUR, 3)
-    picture = functional.adjust_brightness(picture, brightness)
-    picture = functional.adjust_contrast(picture, contrast)
-    return functional.adjust_saturation(picture, saturation)
+    lit = functional.adjust_contrast(functional.adjust_brightness(picture, brightness), contrast)
+    coloured: torch.Tensor = functional.adjust_saturation(lit, saturation)
+    return coloured
 
 
 def _blur(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     sigma = min(picture.shape[1:]) * rng.uniform(*BLUR_SIGMA)
     if rng.random() >= CHANCE:
         return picture
-    return functional.gaussian_blur(picture, [2 * math.ceil(3 * sigma) + 1] * 2, [sigma, sigma])
+    blurred: torch.Tensor = functional.gaussian_blur(picture, [2 * math.ceil(3 * sigma) + 1] * 2, [sigma, sigma])
+    return blurred
 
 
 def _jpeg(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -1,6 +1,5 @@
 """Training on made pairs, small enough for seconds: what is learnt, where it goes on, and how it is judged."""
 
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,14 @@ import torch
 from torch.nn import functional
 
 from pairsift.errors import SourceError
-from pairsift.models.device import limit_threads
 from pairsift.models.fusion_heads import FusionHead, HeadShape, load_head
 from pairsift.models.fusion_judging import reliability, split
 from pairsift.models.fusion_training import Lessons, Progress, Recipe, begin, fit_temperature, match, train
 from pairsift.models.head_fitting import Fitting, fit_head, write_head
 from pairsift.models.scores import Sides
 from pairsift.models.trained import Trained
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 PAIRS, FEATURES, DIM = 300, 12, 16
 RECIPE = Recipe(epochs=3, batch=32, cells=4)
@@ -51,15 +51,6 @@ def made_tensors(groups: int = PAIRS) -> dict[str, torch.Tensor]:
 def lessons_of(tensors: dict[str, torch.Tensor]) -> Lessons:
     names = ("pooled", "cells", "text", "words", "valid", "alignment")
     return Lessons(Sides(*(tensors[name] for name in names)), tensors["image"], tensors["groups"].numpy())
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Two threads on products this small wait for each other, most of all beside other work."""
-    threads = torch.get_num_threads()
-    limit_threads(1)
-    yield
-    limit_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -155,15 +146,15 @@ def test_learns_from_the_views_of_the_pairs_to_train_on_and_is_judged_by_no_view
     parts = split(lessons, 0)
     held_out = np.setdiff1d(np.arange(PAIRS), parts.training)
     rows = np.concatenate([held_out + PAIRS * view for view in (1, 2)])
-    spoilt = Lessons(*(replace_rows(part, rows) for part in (viewed.sides, viewed.image)), viewed.groups)
+    spoilt = Lessons(spoil(viewed.sides, rows), spoil(viewed.image, rows), viewed.groups)
 
     assert curve(spoilt, RECIPE) == curve(viewed, RECIPE) != curve(lessons, RECIPE)
 
 
-def replace_rows(part: Any, rows: np.ndarray) -> Any:
-    """Put noise into rows of a tensor, or of all tensors of sides."""
+def spoil(part: Any, rows: np.ndarray) -> Any:
+    """Put ones into rows of a tensor, or of all tensors of sides."""
     if isinstance(part, Sides):
-        return Sides(**{field.name: replace_rows(getattr(part, field.name), rows) for field in fields(Sides)})
+        return Sides(**{field.name: spoil(getattr(part, field.name), rows) for field in fields(Sides)})
     changed = part.clone()
     changed[rows] = torch.ones_like(changed[rows])
     return changed
