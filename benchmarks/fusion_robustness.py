@@ -1,10 +1,10 @@
 """How far heads trained with and without views move on perturbed pairs: the table of docs/fusion.md.
 
-The heads are those of `benchmarks.fusion_forms`, trained anew where they are not there; each seed judges on the pairs that
-its heads have neither learnt from nor stopped by.
+The heads are those of `benchmarks.fusion_forms`, trained anew where they are not there; each seed judges on the pairs
+that its heads have neither learnt from nor stopped by.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from benchmarks.fusion_forms import REPLICATES, parse_options
 from benchmarks.gathered import VIEWS, first_rows, gathered, gathered_perturbed
 from benchmarks.markdown import print_table
 from benchmarks.trained_heads import Trainer
+from pairsift.core.arrays import Floats, Integers
 from pairsift.core.discrimination import interval
 from pairsift.core.folds import resampled_groups
 from pairsift.core.perturbing import Perturbation
@@ -22,7 +23,7 @@ from pairsift.core.robustness import Sighting, replicate
 from pairsift.models.device import limit_threads
 from pairsift.models.fusion_heads import FusionHead
 from pairsift.models.fusion_judging import split
-from pairsift.models.fusion_training import Lessons, Recipe, Trial, match, pair_up, try_out
+from pairsift.models.fusion_training import Lessons, Recipe, Trial, fit_temperature, match, pair_up, try_out
 
 PLAIN, AUGMENTED = "tokens", "tokens, augmented"
 FIGURES = ("AUC as they are", "AUC lost", "score moved by", "fused cosine")
@@ -52,6 +53,8 @@ def _run_seed(trainer: Trainer, perturbed: Mapping[Perturbation, Lessons]) -> di
     found = {}
     for name in (PLAIN, AUGMENTED):
         head = trainer.head(name)
+        own, swapped = try_out(_logits(head, trainer.plain), trainer.parts.stopping)
+        head.temperature.fill_(fit_temperature(own, swapped[~np.isnan(swapped)]))
         before = _sight(head, trainer.plain, trial)
         for each, lessons in perturbed.items():
             found[each, name] = np.stack(replicate(before, _sight(head, lessons, trial), weights))
@@ -60,12 +63,16 @@ def _run_seed(trainer: Trainer, perturbed: Mapping[Perturbation, Lessons]) -> di
 
 @torch.inference_mode()
 def _sight(head: FusionHead, lessons: Lessons, trial: Trial) -> Sighting:
-    """See what a head says of the pairs held out: probabilities, temperature 1."""
-    own, swapped = try_out(lambda images, captions: match(head, lessons, images, captions), trial)
+    """See what a head says of the pairs held out, as probabilities, and how it fuses them."""
+    own, swapped = (
+        1 / (1 + np.exp(-each / float(head.temperature))) for each in try_out(_logits(head, lessons), trial)
+    )
     rows = torch.from_numpy(trial.rows)
-    fused, _ = head(pair_up(lessons, rows, rows))
-    probability, other = (1 / (1 + np.exp(-logits)) for logits in (own, swapped))
-    return Sighting(probability, other, fused.double().numpy())
+    return Sighting(own, swapped, head(pair_up(lessons, rows, rows))[0].double().numpy())
+
+
+def _logits(head: FusionHead, lessons: Lessons) -> Callable[[Integers, Integers], Floats]:
+    return lambda images, captions: match(head, lessons, images, captions)
 
 
 def _print(found: Mapping[tuple[Perturbation, str], Sequence[Values]]) -> None:
