@@ -50,6 +50,8 @@ def steps_shown(*, shown: bool) -> Iterator[Watch]:
 
         def watch(step: Step) -> None:
             if step.what not in begun:
+                for before in begun.values():  # there may have been fewer than were asked for
+                    bar.update(before, total=bar.tasks[before].completed)
                 begun[step.what] = bar.add_task(step.what, total=step.most)
             bar.update(begun[step.what], completed=step.done, description=f"{step.what} {step.facts}".rstrip())
 
