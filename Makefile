@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run deploy test test-long test-production test-browser check format lint types layers bench bench-gpu clean
+.PHONY: help setup run deploy test test-long test-production test-browser check format lint types layers bench bench-gpu screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -68,6 +68,10 @@ bench: setup ## measure decision quality, speed, and speed beside other systems 
 
 bench-gpu: setup ## measure what a CUDA device does with open_clip models (minutes); figures go to docs/log.md
 	$(BIN)/python -m benchmarks.gpu
+
+screenshots: setup ## take the README's pictures anew, with the command chromium (minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
+	$(BIN)/python -m benchmarks.screenshots
 
 clean: ## remove the environment, caches and the sample's results
 	rm -rf $(VENV) pairsift-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

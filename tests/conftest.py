@@ -9,9 +9,12 @@ import pytest
 
 from pairsift.cli import main
 from tasks import workplace
+from tests.browser import open_browser
 from tests.command_line import Command
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.int8_clip import Int8Clip
     from tests.object_store import Store
 
@@ -64,3 +67,10 @@ def pairsift(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         return int(ended.value.code or 0), *capsys.readouterr()
 
     return command
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Open a browser once a module: Playwright's event loop would be in the way of other tests."""
+    with open_browser() as opened:
+        yield opened

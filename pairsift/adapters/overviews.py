@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine
 
+from pairsift.adapters.cards import Looking, Z
 from pairsift.adapters.comparing import Advance, no_progress
-from pairsift.adapters.sources import read_image
+from pairsift.adapters.courses import Stands, read_course
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     DecisionSetRow,
@@ -19,27 +19,19 @@ from pairsift.adapters.store.decisions import (
     find_dataset,
     score_columns,
 )
-from pairsift.adapters.store.looked_at import (
-    CommittedBy,
-    committed_by,
-    ordinal_of,
-    pair_shown,
-    request_of,
-)
+from pairsift.adapters.store.looked_at import CommittedBy, committed_by, request_of
 from pairsift.adapters.store.queries import status
 from pairsift.adapters.stored import stored_decided, stored_numbers, stored_relative
-from pairsift.config import PreprocessConfig, RunRequest
-from pairsift.core.overview import Card, Gallery, Group, Overview, RunRow
+from pairsift.config import RunRequest
+from pairsift.core.duplicates import COPY_REASONS
+from pairsift.core.overview import Gallery, Group, Overview, RunRow
 from pairsift.core.policy import Policy
-from pairsift.core.records import IngestedPair, Location, Reason
+from pairsift.core.records import Reason
 from pairsift.core.selection import describe_select
 from pairsift.core.selects import ALIGNMENT, Fdr, members_of
 from pairsift.core.signals import BY_NAME, NUMBERS, RELATIVE
-from pairsift.core.surveying import ANY, BEST, JUST_KEPT, JUST_OUT, WORST, Place, Survey, SurveyedPartition
-from pairsift.core.thumbnails import make_thumbnail
-from pairsift.errors import SourceChangedError, SourceError, StorageDeniedError, StorageError
+from pairsift.core.surveying import ANY, BEST, JUST_KEPT, JUST_OUT, WORST, Survey, SurveyedPartition
 
-Z = "z of pair.alignment"
 TITLES = {
     BEST: "Best of the kept",
     JUST_KEPT: "Just kept",
@@ -66,9 +58,12 @@ def survey(engine: Engine, asked: Asked, advance: Advance = no_progress) -> Over
     """
     dataset_id = find_dataset(engine, asked.dataset)
     made_by = committed_by(engine, dataset_id)
-    parts = [part for part in committed_partitions(engine, dataset_id) if _is_asked(asked, made_by[part.attempt_id])]
+    # Without what is committed just now.
+    everything = [part for part in committed_partitions(engine, dataset_id) if part.attempt_id in made_by]
+    parts = [part for part in everything if asked.run_id in (None, made_by[part.attempt_id].run_id)]
     if not parts:
         return None
+    stands = {str(row["partition"]): row for row in status(engine, asked.dataset)}
     shown = _shown_set(engine, dataset_id, parts)
     policy = Policy.model_validate_json(shown.policy_text)
     score = _score_of(policy)
@@ -83,21 +78,20 @@ def survey(engine: Engine, asked: Asked, advance: Advance = no_progress) -> Over
         select=describe_select(policy.select),
         run_id=asked.run_id,
         pairs={name: seen.verdicts[name] for name in COUNTS},
-        reasons=dict(seen.reasons.most_common()),
+        reasons={reason: seen.reasons[reason] for reason in Reason if reason in seen.reasons},
         cut=seen.cut(score, BY_NAME[score].unit) if score != Z else seen.cut(Z, "standard deviations", tested=True),
         curve=seen.curve,
+        alpha=_alpha_of(policy),
+        course=read_course(engine, everything, made_by, stands, policy.signals),
         partitions=seen.partitions,
         languages=seen.languages,
         sizes=seen.sizes,
-        runs=list(_runs(engine, asked.dataset, parts, made_by, seen.partitions)),
-        galleries=list(_galleries(engine, seen, parts, score)),
+        runs=list(_runs(stands, parts, made_by, seen.partitions)),
+        galleries=list(_galleries(seen, Looking(engine, parts, everything, score))),
         facts=_facts(engine, shown, policy, parts, made_by),
+        rules=policy.text,
         request=None if request is None else RunRequest.model_validate(request),
     )
-
-
-def _is_asked(asked: Asked, by: CommittedBy) -> bool:
-    return asked.run_id is None or by.run_id == asked.run_id
 
 
 def _shown_set(engine: Engine, dataset_id: int, parts: Sequence[CommittedPartition]) -> DecisionSetRow:
@@ -115,9 +109,13 @@ def _score_of(policy: Policy) -> str:
     return chosen.signal if chosen.signal in NUMBERS or chosen.signal in RELATIVE else ALIGNMENT
 
 
+def _alpha_of(policy: Policy) -> float | None:
+    return next((chosen.alpha for chosen in members_of(policy.select) if isinstance(chosen, Fdr)), None)
+
+
 def _surveyed(engine: Engine, part: CommittedPartition, score: str) -> SurveyedPartition:
     decided = stored_decided(engine, part, part.shown_decision_set_id)
-    q = decision_columns(engine, part.attempt_id, part.shown_decision_set_id, ["alignment_q"])
+    found = decision_columns(engine, part.attempt_id, part.shown_decision_set_id, ["alignment_q", "duplicate_group"])
     sides = ("image.width", "image.height")
     numbers = stored_numbers(engine, part, [*sides, *([score] if score in NUMBERS else [])])
     if score in RELATIVE:
@@ -128,21 +126,20 @@ def _surveyed(engine: Engine, part: CommittedPartition, score: str) -> SurveyedP
         judged=decided.judged,
         score=decided.calibrated.z if score == Z else numbers[score],
         p=decided.calibrated.p,
-        q=np.array([row[0] for row in q], dtype=np.float64),
+        q=np.array([row[0] for row in found], dtype=np.float64),
         languages=np.array([row[0] for row in languages], dtype=np.object_),
         sides=np.minimum(numbers[sides[0]], numbers[sides[1]]),
+        groups=np.array([row[1] for row in found], dtype=np.object_),
     )
 
 
 def _runs(
-    engine: Engine,
-    dataset: str,
+    stands: Stands,
     parts: Sequence[CommittedPartition],
     made_by: Mapping[int, CommittedBy],
     groups: Sequence[Group],
 ) -> Iterator[RunRow]:
     """Tell of each run what stands committed by it, the oldest first."""
-    drifts = {str(row["partition"]): _level(row["drift"]) for row in status(engine, dataset)}
     by_run: dict[str, list[tuple[CommittedPartition, Group]]] = {}
     for part, group in zip(parts, groups, strict=True):
         by_run.setdefault(made_by[part.attempt_id].run_id, []).append((part, group))
@@ -152,7 +149,7 @@ def _runs(
             when=max((end for part, _ in found if (end := made_by[part.attempt_id].ended_at)), default=None),
             read=sum(group.read for _, group in found),
             kept=sum(group.kept for _, group in found),
-            drift=max((drifts.get(part.key, "none") for part, _ in found), key=LEVELS.index),
+            drift=max((_level(stands[part.key]["drift"]) for part, _ in found), key=LEVELS.index),
         )
         for run_id, found in by_run.items()
     ]
@@ -163,81 +160,16 @@ def _level(drift: object) -> str:
     return str(drift["level"]) if isinstance(drift, Mapping) else "none"
 
 
-def _galleries(engine: Engine, seen: Survey, parts: Sequence[CommittedPartition], score: str) -> Iterator[Gallery]:
+def _galleries(seen: Survey, looked: Looking) -> Iterator[Gallery]:
     """Show the shortlisted pairs: those around the cut first, then some of every reason, the frequent first."""
-    looked = _Looking(engine, parts, score)
     for name, title in TITLES.items():
         if name in seen.shortlists:
             yield Gallery(title, None, looked.cards(seen.shortlists[name].places))
     for reason, _ in seen.reasons.most_common():
-        yield Gallery(reason, reason, looked.with_keepers(seen.shortlists[reason].places))
-
-
-@dataclass(frozen=True)
-class _Looking:
-    """Looks at single pairs of some partitions."""
-
-    engine: Engine
-    parts: Sequence[CommittedPartition]
-    score: str
-
-    def cards(self, places: Sequence[Place]) -> list[Card]:
-        return [self._card(self.parts[number], ordinal) for number, ordinal in places]
-
-    def with_keepers(self, places: Sequence[Place]) -> list[Card]:
-        """Show every copy with the pair that is kept in its place behind it."""
-        cards: list[Card] = []
-        for card in self.cards(places):
-            cards.append(card)
-            keeper = None if card.duplicate_of is None else self._named(card.duplicate_of)
-            cards += [] if keeper is None else [keeper]
-        return cards
-
-    def _named(self, name: str) -> Card | None:
-        """Find a pair by PARTITION/KEY, both of which may have slashes."""
-        for part in self.parts:
-            if name.startswith(f"{part.key}/"):
-                ordinal = ordinal_of(self.engine, part.attempt_id, name.removeprefix(f"{part.key}/"))
-                if ordinal is not None:
-                    return self._card(part, ordinal)
-        return None
-
-    def _card(self, part: CommittedPartition, ordinal: int) -> Card:
-        row = pair_shown(self.engine, part.attempt_id, ordinal, part.shown_decision_set_id)
-        picture = _picture(row)
-        return Card(
-            partition=part.key,
-            key=row["key"],
-            uid=row["uid"],
-            caption=row["caption"] or row["raw_caption"] or "",
-            verdict=row["verdict"],
-            reason=row["reason"],
-            score=row["alignment_z"] if self.score == Z else row[BY_NAME[self.score].column],
-            p=row["alignment_p"],
-            q=row["alignment_q"],
-            width=row["image_width"],
-            height=row["image_height"],
-            duplicate_of=row["duplicate_of"],
-            picture=picture if isinstance(picture, bytes) else None,
-            unseen=None if isinstance(picture, bytes) else picture,
-        )
-
-
-def _picture(row: Mapping[str, Any]) -> bytes | str:
-    """Make a small picture of a pair's image; in words why there is none, where it cannot be had or decoded."""
-    if row["source_uri"] is None:
-        return str(Reason.IMAGE_MISSING)
-    if row["image_width"] is None:
-        return str(row["reason"])  # what could not be decoded may end a process that tries, and this one is not limited
-    place = Location(row["source_uri"], row["byte_offset"], row["byte_size"])
-    pair = IngestedPair(0, row["uid"], row["key"], place, row["image_sha256"], None)
-    try:
-        made = make_thumbnail(read_image(pair), PreprocessConfig())
-    except SourceChangedError:
-        return "not in the source any more"
-    except (SourceError, StorageDeniedError, StorageError, OSError):
-        return "the source cannot be read now"
-    return str(made) if isinstance(made, Reason) else made
+        if reason in COPY_REASONS:
+            yield Gallery(reason, reason, groups=[looked.group(*group) for group in seen.copies[Reason(reason)].groups])
+        else:
+            yield Gallery(reason, reason, looked.cards(seen.shortlists[reason].places))
 
 
 def _facts(

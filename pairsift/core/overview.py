@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pairsift.config import RunRequest
+from pairsift.core.course import Course
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,25 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyGroup:
+    """Pairs that are copies of one another: the one that is kept, some that are not, and how many more there are.
+
+    Of placeholders none is kept.
+    """
+
+    keeper: Card | None
+    copies: Sequence[Card]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gallery:
-    """Some pairs that have something in common; `reason` where they were not kept for it."""
+    """Some pairs that have something in common; `reason` where they were not kept for it, in `groups` as copies."""
 
     title: str
     reason: str | None
-    cards: Sequence[Card]
+    cards: Sequence[Card] = ()
+    groups: Sequence[CopyGroup] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +109,11 @@ class Cut:
 class Overview:
     """Everything that a report draws.
 
-    `pairs` has the counts of read, kept, dropped and quarantined; `reasons` those of every reason; `curve` the share of
-    the survivors kept at each alpha, empty without p-values; `facts` what the decisions rest on, by name; `request` is
-    what the last of the runs was asked for.
+    `pairs` has the counts of read, kept, dropped and quarantined; `reasons` those of every reason, in the order in
+    which pairs are judged; `curve` the share of the survivors kept at each alpha, empty without p-values, and `alpha`
+    the one that was decided by, if `fdr` selects. `course` is that of the whole data set, whatever run is asked for.
+    `facts` are what the decisions rest on, by name, `rules` the policy's canonical text; `request` is what the last of
+    the runs was asked for.
     """
 
     dataset: str
@@ -108,10 +124,13 @@ class Overview:
     reasons: Mapping[str, int]
     cut: Cut | None
     curve: Sequence[tuple[float, float]]
+    alpha: float | None
+    course: Course
     partitions: Sequence[Group]
     languages: Sequence[Group]
     sizes: Sequence[Group]
     runs: Sequence[RunRow]
     galleries: Sequence[Gallery]
     facts: Mapping[str, str]
+    rules: str
     request: RunRequest | None

@@ -1,5 +1,6 @@
 """Surveys decided pairs, one partition after the other: counts, scores, and which pairs are worth looking at."""
 
+import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.columns import Words
+from pairsift.core.duplicates import COPY_REASONS
 from pairsift.core.false_discovery import q_values, unrelated_share
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.judgements import KEEP, REASONS, SELECTED_OUT, Judgements, reason_code
@@ -19,6 +21,8 @@ from pairsift.core.tally import Tally
 
 CARDS = 12
 """Pairs in a gallery."""
+GROUPS, COPIES = 6, 3
+"""Groups of copies in a gallery, and copies of each."""
 MOST_BINS, FEWEST_BINS = 100, 20
 ALPHAS = tuple(round(0.01 * step, 2) for step in range(1, 51))
 MOST_GROUPS = 50
@@ -34,7 +38,10 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SurveyedPartition:
-    """n decided pairs: score, p and q are (n,) float64, NaN where a pair has none, `sides` the shorter side in px."""
+    """n decided pairs: score, p and q are (n,) float64, NaN where a pair has none, `sides` the shorter side in px.
+
+    `groups` (n,) are the uids that name their groups of copies, None where a pair has no copies.
+    """
 
     key: str
     judged: Judgements
@@ -43,6 +50,7 @@ class SurveyedPartition:
     q: Floats
     languages: Words
     sides: Floats
+    groups: Words
 
 
 @dataclass(slots=True)
@@ -64,6 +72,30 @@ class Shortlist:
 
 
 @dataclass(slots=True)
+class GroupShortlist:
+    """The GROUPS groups of copies of the smallest names offered so far, with the first COPIES of each and their number.
+
+    A group's name is its smallest uid: those of the smallest are the groups of pairs that are chosen by chance.
+    """
+
+    found: dict[str, tuple[list[Place], int]] = field(default_factory=dict)
+
+    def offer(self, names: Sequence[str], ordinals: Sequence[int], partition: int) -> None:
+        """Offer copies of one partition, each with the name of its group."""
+        smallest = heapq.nsmallest(GROUPS, {*names, *self.found})
+        self.found = {name: self.found.get(name, ([], 0)) for name in smallest}
+        for name, ordinal in zip(names, ordinals, strict=True):
+            if name in self.found:
+                places, count = self.found[name]
+                self.found[name] = ([*places, (partition, ordinal)][:COPIES], count + 1)
+
+    @property
+    def groups(self) -> list[tuple[list[Place], int]]:
+        """Tell of each group where some of its copies are, and how many it has."""
+        return list(self.found.values())
+
+
+@dataclass(slots=True)
 class Survey:
     """What was seen of the partitions added so far; it holds some 20 bytes of every survivor, nothing of the others."""
 
@@ -71,6 +103,7 @@ class Survey:
     reasons: Counter[str] = field(default_factory=Counter)
     partitions: list[Group] = field(default_factory=list)
     shortlists: dict[str, Shortlist] = field(default_factory=lambda: defaultdict(Shortlist))
+    copies: dict[Reason, GroupShortlist] = field(default_factory=lambda: defaultdict(GroupShortlist))
     _languages: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     _sizes: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     _scores: list[tuple[Flags, Floats, Floats, Floats]] = field(default_factory=list)
@@ -90,6 +123,7 @@ class Survey:
         survived = kept | left_out
         self._scores.append((kept[survived], part.score[survived], part.p[survived], part.q[survived]))
         self._shortlist(part, kept, left_out, number)
+        self._shortlist_copies(part, number)
 
     @property
     def languages(self) -> list[Group]:
@@ -147,11 +181,22 @@ class Survey:
             (JUST_OUT, left_out & scored, -part.score),
             (WORST, left_out & scored, part.score),
             (ANY, kept, chance),
-            *((str(reason), part.judged.reasons == reason_code(reason), chance) for reason in _seen(part.judged)),
+            *(
+                (str(reason), part.judged.reasons == reason_code(reason), chance)
+                for reason in _seen(part.judged)
+                if reason not in COPY_REASONS
+            ),
         ):
             ordinals = np.flatnonzero(who)
             if len(ordinals):
                 self.shortlists[name].offer(order[ordinals], ordinals, number)
+
+    def _shortlist_copies(self, part: SurveyedPartition, number: int) -> None:
+        for reason in _seen(part.judged):
+            if reason in COPY_REASONS:
+                ordinals = np.flatnonzero(part.judged.reasons == reason_code(reason)).tolist()
+                names = [part.groups[ordinal] or f"{part.key}/{ordinal}" for ordinal in ordinals]
+                self.copies[reason].offer(names, ordinals, number)
 
 
 _SIZE_NAMES = (f"< {SIZES[0]}", *(f"{low}–{high - 1}" for low, high in pairwise(SIZES)), f"≥ {SIZES[-1]}")

@@ -37,27 +37,28 @@ def cut_chart(cut: Cut) -> Markup:
     step = max(1.0, round_step(most))
     across = Scale(low, high, LEFT, LEFT + PLOT_WIDTH, round_step(high - low))
     up = Scale(0, ceil(most / step) * step, TOP + PLOT_HEIGHT, TOP, step)
-    lowest = "" if cut.lowest_kept is None else _upright(across.at(cut.lowest_kept))
+    lowest = "" if cut.lowest_kept is None else _upright(across.at(cut.lowest_kept), ' id="cut-line"')
     body = [*y_axis(up), *_bars(cut.bins, across, up), _unrelated(cut.bins, across, up), *x_axis(across), lowest]
     title = f"Survivors by {cut.score}: kept and left out"
-    return _picture(title, [*body, text(LEFT + PLOT_WIDTH / 2, HEIGHT - 14, f"{cut.score}, {cut.unit}", "middle")])
+    return picture(title, [*body, text(LEFT + PLOT_WIDTH / 2, HEIGHT - 14, f"{cut.score}, {cut.unit}", "middle")])
 
 
-def curve_chart(curve: Sequence[tuple[float, float]]) -> Markup:
-    """Draw the share of survivors kept at each alpha."""
+def curve_chart(curve: Sequence[tuple[float, float]], chosen: float | None = None) -> Markup:
+    """Draw the share of survivors kept at each alpha, and a line at the one that was chosen."""
     across = Scale(0, curve[-1][0], LEFT, LEFT + PLOT_WIDTH, 0.1)
     up = Scale(0, 1, TOP + PLOT_HEIGHT, TOP, 0.2)
     places = " ".join(f"{across.at(alpha):.1f},{up.at(share):.1f}" for alpha, share in curve)
     line = f'<polyline class="curve" points="{places}"/>'
     label = text(LEFT + PLOT_WIDTH / 2, HEIGHT - 14, "alpha: promised share of unrelated captions", "middle")
-    return _picture("Share of survivors kept by alpha", [*y_axis(up, "share kept"), line, *x_axis(across), label])
+    cut = "" if chosen is None or chosen > across.high else _upright(across.at(chosen))
+    return picture("Share of survivors kept by alpha", [*y_axis(up, "share kept"), line, *x_axis(across), cut, label])
 
 
-def share_bar(count: int, total: int, css: str) -> Markup:
-    """Draw a bar as long as a share of the whole; nothing of it is told by the picture alone."""
-    width = 100 * count / total if total else 0
-    rect = f'<rect class="{xml(css)}" width="{width:.2f}" height="10"/>'
-    return _markup(f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{rect}</svg>')
+def share_bar(count: int, total: int, css: str, before: int = 0) -> Markup:
+    """Draw a bar as long as a share of the whole, behind `before`; nothing of it is told by the picture alone."""
+    x, width = (100 * each / total if total else 0 for each in (before, count))
+    rect = f'<rect class="{xml(css)}" x="{x:.2f}" width="{width:.2f}" height="10"/>'
+    return Markup(f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{rect}</svg>')
 
 
 def _bars(bins: Sequence[CutBin], across: Scale, up: Scale) -> Iterator[str]:
@@ -81,15 +82,12 @@ def _unrelated(bins: Sequence[CutBin], across: Scale, up: Scale) -> str:
     return f'<polyline class="unrelated" points="{" ".join(points)}"/>'
 
 
-def _upright(x: float) -> str:
-    return f'<line id="cut-line" class="cut" x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{TOP + PLOT_HEIGHT}"/>'
+def _upright(x: float, named: str = "") -> str:
+    return f'<line{named} class="cut" x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{TOP + PLOT_HEIGHT}"/>'
 
 
-def _picture(title: str, parts: Sequence[str]) -> Markup:
+def picture(title: str, parts: Sequence[str]) -> Markup:
+    """Frame a chart; it is named, and what it shows stands beside it as text."""
     view = f"0 {TOP - ROOM} {LEFT + PLOT_WIDTH + RIGHT} {HEIGHT - TOP + ROOM}"
     size = f'viewBox="{view}" data-left="{LEFT}" data-width="{PLOT_WIDTH}"'
-    return _markup(f'<svg class="chart" {size} role="img" aria-label="{xml(title)}">{"".join(parts)}</svg>')
-
-
-def _markup(svg: str) -> Markup:
-    return Markup(svg)
+    return Markup(f'<svg class="chart" {size} role="img" aria-label="{xml(title)}">{"".join(parts)}</svg>')

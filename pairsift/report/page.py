@@ -1,20 +1,31 @@
 """The report: one self-contained HTML page, for a phone, a wide screen and paper, in light and dark."""
 
+import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pairsift.config import RunRequest
 from pairsift.core.overview import Cut, Overview
 from pairsift.core.records import Reason
 from pairsift.report.charts import curve_chart, cut_chart, share_bar
+from pairsift.report.course import keep_chart, signal_chart, tell_spread
+from pairsift.report.drifting import tell_drift
 from pairsift.report.escaping import visible
 from pairsift.report.meanings import MEANINGS
 from pairsift.report.summary import run_command, share
 
 SHOWN_GROUPS = 50
+SHOWN_MOVED = 5
+"""Partitions of a day of which it is told what moved."""
+OPEN_DAYS = 7
+"""The numbers of more days are shown when they are asked for."""
+
+NOT_IN_CONFIG = {"policy", "dispatch", "report"}
+"""What the command line says, or changes no result."""
 
 _environment = Environment(
     loader=PackageLoader("pairsift.report"),
@@ -23,8 +34,22 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters |= {"visible": visible, "share": share}
-_environment.globals |= {"share_bar": share_bar}
+_environment.filters |= {
+    "visible": visible,
+    "visible_lines": lambda text: "\n".join(visible(line) for line in text.splitlines()),
+    "indented": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
+    "jpeg": lambda data: f"data:image/jpeg;base64,{b64encode(data).decode()}",
+    "share": share,
+}
+_environment.globals |= {
+    "share_bar": share_bar,
+    "signal_chart": signal_chart,
+    "tell_drift": tell_drift,
+    "tell_spread": tell_spread,
+    "shown_groups": SHOWN_GROUPS,
+    "shown_moved": SHOWN_MOVED,
+    "open_days": OPEN_DAYS,
+}
 
 
 def render_page(overview: Overview) -> str:
@@ -47,13 +72,28 @@ def render_page(overview: Overview) -> str:
         style=style,
         script=script,
         chart=cut_chart(overview.cut) if overview.cut else None,
-        curve=curve_chart(overview.curve) if overview.curve else None,
+        curve=curve_chart(overview.curve, overview.alpha) if overview.curve else None,
+        steps=list(_steps(overview)),
+        days=keep_chart(overview.course.days) if len(overview.course.days) > 1 else None,
         slider=None if overview.cut is None else _slider(overview.cut),
         meanings={str(reason): MEANINGS[Reason(reason)] for reason in overview.reasons},
         command=None if overview.request is None else run_command(overview.dataset, overview.request),
-        picture=lambda data: f"data:image/jpeg;base64,{b64encode(data).decode()}",
-        shown_groups=SHOWN_GROUPS,
+        config=None if overview.request is None else _config(overview.request),
+        policy=json.loads(overview.rules),
     )
+
+
+def _steps(overview: Overview) -> Iterator[tuple[str, int, int]]:
+    """Give every reason with its pairs, and how many are left after it: the steps of the waterfall."""
+    left = overview.pairs["read"]
+    for reason, count in overview.reasons.items():
+        left -= count
+        yield reason, count, left
+
+
+def _config(asked: RunRequest) -> dict[str, Any]:
+    """Give what only a config file can say of a run and changes a result, as far as it was said."""
+    return asked.config.model_dump(mode="json", exclude_defaults=True, exclude=NOT_IN_CONFIG)
 
 
 def _slider(cut: Cut) -> Mapping[str, Any]:

@@ -6,7 +6,18 @@ import pytest
 from pairsift.core.judgements import DROP, KEEP, QUARANTINE, Judgements, reason_code
 from pairsift.core.overview import Group
 from pairsift.core.records import Reason
-from pairsift.core.surveying import ANY, BEST, CARDS, JUST_KEPT, JUST_OUT, WORST, Survey, SurveyedPartition
+from pairsift.core.surveying import (
+    ANY,
+    BEST,
+    CARDS,
+    COPIES,
+    GROUPS,
+    JUST_KEPT,
+    JUST_OUT,
+    WORST,
+    Survey,
+    SurveyedPartition,
+)
 
 NAN = float("nan")
 VERDICTS = {None: KEEP, Reason.IMAGE_CORRUPT: QUARANTINE}
@@ -23,6 +34,7 @@ def partition(key: str, *pairs: tuple[Reason | None, float, float], **columns: o
         "q": np.full(len(pairs), NAN),
         "languages": np.array(["en"] * len(pairs), dtype=object),
         "sides": np.full(len(pairs), 300.0),
+        "groups": np.full(len(pairs), None),
         **columns,
     }
     return SurveyedPartition(key=key, judged=judged, score=np.array(scores), p=np.array(p), **given)  # type: ignore[arg-type] # of columns
@@ -88,6 +100,41 @@ def test_a_gallery_of_chance_is_the_same_every_time_and_not_the_first_pairs():
     assert len(places) == CARDS
     assert places == surveyed(many).shortlists[ANY].places
     assert places != [(0, ordinal) for ordinal in range(CARDS)]
+
+
+def copies(key: str, *names: str | None) -> SurveyedPartition:
+    """Pairs that were dropped as copies, each with its group's name."""
+    return partition(key, *[(Reason.EXACT_DUPLICATE, 1.0, 0.1)] * len(names), groups=np.array(names, dtype=object))
+
+
+def test_copies_are_picked_by_their_groups_across_partitions():
+    survey = surveyed(copies("a", "u1", "u2", "u1"), copies("b", "u2", "u1"))
+
+    groups = survey.copies[Reason.EXACT_DUPLICATE].groups
+
+    assert groups == [([(0, 0), (0, 2), (1, 1)], 3), ([(0, 1), (1, 0)], 2)]
+    assert "exact_duplicate" not in survey.shortlists
+
+
+def test_groups_of_the_smallest_names_are_picked_however_late_they_come():
+    late = [f"u{number}" for number in range(GROUPS)]
+    survey = surveyed(copies("a", "v", "w"), copies("b", *late), copies("c", "u0", "v"))
+
+    groups = survey.copies[Reason.EXACT_DUPLICATE].groups
+
+    assert groups == [([(1, 0), (2, 0)], 2), *(([(1, number)], 1) for number in range(1, GROUPS))]
+
+
+def test_of_a_large_group_the_first_copies_are_picked_and_all_are_counted():
+    survey = surveyed(copies("a", *["u1"] * 9))
+
+    assert survey.copies[Reason.EXACT_DUPLICATE].groups == [([(0, ordinal) for ordinal in range(COPIES)], 9)]
+
+
+def test_a_copy_whose_group_has_no_name_is_a_group_of_its_own():
+    survey = surveyed(copies("a", None, None))
+
+    assert survey.copies[Reason.EXACT_DUPLICATE].groups == [([(0, 0)], 1), ([(0, 1)], 1)]
 
 
 def test_the_cut_counts_survivors_alone_and_expects_the_unrelated_by_their_p_values():

@@ -98,7 +98,7 @@ def committed_statistics(engine: Engine, dataset_name: str, score_fingerprint: s
     query = _committed(score_fingerprint).where(dataset.c.name == dataset_name)
     with engine.connect() as connection:
         ids = connection.scalars(query).all()
-    return _statistics(engine, ids)
+    return statistics_of(engine, ids)
 
 
 def statistics_to_compare(
@@ -113,7 +113,25 @@ def statistics_to_compare(
             for batch in in_batches(partition_ids)
             for attempt_id in connection.scalars(query.where(partition.c.id.in_(batch)))
         ]
-    return _statistics(engine, ids)
+    return statistics_of(engine, ids)
+
+
+def statistics_of(engine: Engine, attempt_ids: Sequence[int]) -> Iterator[AttemptStatistics]:
+    """Read those of some attempts that have any; a few in memory at once."""
+    query = (
+        select(partition.c.key, attempt.c.decision_set_id, attempt.c.n_read, attempt.c.n_kept, statistics)
+        .join(attempt, attempt.c.id == statistics.c.attempt_id)
+        .join(partition, partition.c.id == attempt.c.partition_id)
+        .order_by(partition.c.key)
+    )
+    for start in range(0, len(attempt_ids), STATISTICS_AT_ONCE):
+        few = attempt_ids[start : start + STATISTICS_AT_ONCE]
+        with engine.connect() as connection:
+            rows = connection.execute(query.where(attempt.c.id.in_(few))).all()
+        for row in rows:
+            sketches = sketches_from_json(row.signals)
+            made = Statistics(row.n_read, row.n_kept, row.tested, row.above_half, sketches)
+            yield AttemptStatistics(row.attempt_id, row.key, row.decision_set_id, made)
 
 
 def append_drift(engine: Engine, attempt_id: int, window_id: int, found: Drift) -> None:
@@ -133,20 +151,3 @@ def _committed(score_fingerprint: str) -> Select[tuple[int]]:
         .where(attempt.c.score_fingerprint == score_fingerprint)
         .order_by(partition.c.key)
     )
-
-
-def _statistics(engine: Engine, attempt_ids: Sequence[int]) -> Iterator[AttemptStatistics]:
-    query = (
-        select(partition.c.key, attempt.c.decision_set_id, attempt.c.n_read, attempt.c.n_kept, statistics)
-        .join(attempt, attempt.c.id == statistics.c.attempt_id)
-        .join(partition, partition.c.id == attempt.c.partition_id)
-        .order_by(partition.c.key)
-    )
-    for start in range(0, len(attempt_ids), STATISTICS_AT_ONCE):
-        few = attempt_ids[start : start + STATISTICS_AT_ONCE]
-        with engine.connect() as connection:
-            rows = connection.execute(query.where(attempt.c.id.in_(few))).all()
-        for row in rows:
-            sketches = sketches_from_json(row.signals)
-            made = Statistics(row.n_read, row.n_kept, row.tested, row.above_half, sketches)
-            yield AttemptStatistics(row.attempt_id, row.key, row.decision_set_id, made)

@@ -2,13 +2,19 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.logging import disable_run_logger
+from sqlalchemy import select, update
 
+from pairsift.adapters import courses, drifting
 from pairsift.adapters.overviews import Asked, survey
+from pairsift.adapters.store.engine import writing
+from pairsift.adapters.store.looked_at import committed_by
+from pairsift.adapters.store.tables import attempt, decision, drift
 from pairsift.core.overview import Overview
 from tasks import workplace
 from tasks.finish import finish_run
@@ -30,6 +36,14 @@ def curate(source: Path, run_id: str = "run-1", **config: Any) -> dict[str, Any]
     with disable_run_logger():  # no flow is at work
         plan = plan_of(source, run_id, policy=str(fixed_cut(source.parent)), **config)
         return finish_run.fn(plan, [committed(job, claimed(job)) for job in plan.jobs])
+
+
+def two_days_earlier() -> None:
+    """Move everything that is committed two days back."""
+    with writing(workplace.store()) as connection:
+        ended = connection.scalars(select(attempt.c.ended_at)).first()
+        assert ended is not None
+        connection.execute(update(attempt).values(ended_at=ended - timedelta(days=2)))
 
 
 def looked_at(run_id: str | None = None) -> Overview:
@@ -83,7 +97,7 @@ def test_pictures_that_are_gone_or_others_by_now_are_told_as_such(sharded: Path)
 def test_a_picture_that_could_not_be_decoded_is_not_tried_again(sharded: Path, monkeypatch: pytest.MonkeyPatch):
     curate(sharded, report=False)
     tried: list[bytes | None] = []
-    monkeypatch.setattr("pairsift.adapters.overviews.make_thumbnail", lambda data, _: tried.append(data))
+    monkeypatch.setattr("pairsift.adapters.cards.make_thumbnail", lambda data, _: tried.append(data))
 
     cards = [card for gallery in looked_at().galleries for card in gallery.cards]
 
@@ -100,11 +114,85 @@ def test_a_copy_is_shown_with_the_pair_that_is_kept_in_its_place(tmp_path: Path,
 
     (shown,) = (gallery for gallery in looked_at().galleries if gallery.reason == "exact_duplicate")
 
-    assert [(card.key, card.duplicate_of) for card in shown.cards] == [
-        (f"{copy:09d}", f"a/{original:09d}"),
-        (f"{original:09d}", None),
-    ]
-    assert all(card.picture for card in shown.cards)
+    (group,) = shown.groups
+    assert group.keeper is not None
+    assert (group.keeper.key, group.keeper.duplicate_of) == (f"{original:09d}", None)
+    assert [(card.key, card.duplicate_of) for card in group.copies] == [(f"{copy:09d}", f"a/{original:09d}")]
+    assert all(card.picture for card in (group.keeper, *group.copies))
+
+
+def test_what_is_kept_in_a_copy_s_place_is_found_in_what_another_run_committed(tmp_path: Path, storage: Path):  # noqa: ARG001 - where it is stored
+    cut(tmp_path / "source" / "b.tar", (2,))
+    curate(tmp_path / "source", report=False)
+    cut(tmp_path / "source" / "a.tar", (4, 16))
+    curate(tmp_path / "source", "run-2", report=False)
+    with writing(workplace.store()) as connection:
+        elsewhere = update(decision).where(decision.c.duplicate_of.is_not(None)).values(duplicate_of="b/000000002")
+        connection.execute(elsewhere)
+
+    (shown,) = (gallery for gallery in looked_at("run-2").galleries if gallery.reason == "exact_duplicate")
+
+    (group,) = shown.groups
+    assert group.keeper is not None
+    assert (group.keeper.partition, group.keeper.key) == ("b", "000000002")
+
+
+def test_what_was_committed_is_told_by_its_day_whatever_run_is_asked_for(
+    sharded: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(drifting, "MIN_WINDOW_PAIRS", 8)
+    curate(sharded, report=False)
+    two_days_earlier()
+    cut(sharded / "c.tar", (8, 9))
+    curate(sharded, "run-2", report=False)
+
+    course = looked_at("run-2").course
+
+    first, last = course.days
+    assert last.date - first.date == timedelta(days=2)
+    assert [(day.read, day.kept) for day in course.days] == [(8, 6), (2, 2)]
+    assert (course.window, course.earlier) == (1, 0)
+    sharpness = next(signal for signal in course.signals if signal.name == "image.sharpness")
+    assert all(sharpness.days)
+    assert sharpness.days[0] is not None
+    assert sharpness.before == sharpness.days[0].middle  # the window is of that day
+
+
+def test_only_the_latest_days_are_told(sharded: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(courses, "LATEST_DAYS", 1)
+    curate(sharded, report=False)
+    two_days_earlier()
+    cut(sharded / "c.tar", (8, 9))
+    curate(sharded, "run-2", report=False)
+
+    course = looked_at().course
+
+    assert ([day.read for day in course.days], course.earlier) == ([2], 1)
+
+
+def test_what_moved_is_told_of_the_day_of_its_partition(sharded: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(drifting, "MIN_WINDOW_PAIRS", 8)
+    curate(sharded, report=False)
+    result = {"level": "warn", "moved": ["image.brightness"], "findings": []}
+    with writing(workplace.store()) as connection:
+        connection.execute(update(drift).where(drift.c.attempt_id == 1).values(level="warn", result=result))
+
+    (day,) = looked_at().course.days
+
+    assert [(each.partition, each.result["moved"]) for each in day.moved] == [("a", ["image.brightness"])]
+    assert day.level == "warn"
+
+
+def test_a_partition_that_is_committed_at_the_same_moment_waits_for_the_next_report(
+    sharded: Path, monkeypatch: pytest.MonkeyPatch
+):
+    curate(sharded, report=False)
+    before = committed_by(workplace.store(), 1)
+    cut(sharded / "c.tar", (8, 9))
+    curate(sharded, "run-2", report=False)
+    monkeypatch.setattr("pairsift.adapters.overviews.committed_by", lambda *_: before)  # as it was read
+
+    assert [group.name for group in looked_at().partitions] == ["a", "b"]
 
 
 @pytest.mark.parametrize(("arguments", "said"), [(("nosuch",), "nosuch"), (("source", "--run", "r9"), "by run r9")])
