@@ -77,19 +77,19 @@ def _logits(head: FusionHead, lessons: Lessons) -> Callable[[Integers, Integers]
 
 def _print(found: Mapping[tuple[Perturbation, str], Sequence[Values]]) -> None:
     means = {key: np.mean(seeds, axis=0) for key, seeds in found.items()}
-    rows = [[each, name, *map(_told, values)] for (each, name), values in means.items()]
+    rows = [[each, name, *(_told(figure, ".3f") for figure in values)] for (each, name), values in means.items()]
     print_table(["perturbed by", "head", *FIGURES], rows)
     print()
     gains = {each: means[each, PLAIN] - means[each, AUGMENTED] for each in Perturbation}
     print_table(
         ["perturbed by", *(f"{what}, without − with views" for what in FIGURES)],
-        [[each, *map(_told, values)] for each, values in gains.items()],
+        [[each, *(_told(figure, "+.3f") for figure in values)] for each, values in gains.items()],
     )
 
 
-def _told(values: Values) -> str:
-    low, high = interval(values[1:])
-    return f"{values[0]:+.3f} ({low:+.3f} to {high:+.3f})"
+def _told(values: Values, digits: str) -> str:
+    figure, low, high = (format(value, digits) for value in (values[0], *interval(values[1:])))
+    return f"{figure} ({low} to {high})"
 
 
 if __name__ == "__main__":
