@@ -117,9 +117,9 @@ def _shaken(shaken: Mapping[str, Any]) -> list[RenderableType]:
     title = f"Fusion {shaken['fusion']}: how {shaken['signal']} and fused embeddings move"
     before = _estimated(shaken["perturbed"][0]["auc"], ".3f", "–")
     return [
-        Text(),
         table(title, ("perturbed by", "AUC lost", "score moved by", "fused cosine"), rows),
         plain_line(f"AUC for swapped captions before: {before}"),
+        Text(),
     ]
 
 
