@@ -28,8 +28,8 @@ run: setup ## curate the sample data set with the embedded defaults
 deploy: setup ## put the flows on the Prefect server at PREFECT_API_URL; ALERTS=BLOCK-TYPE/NAME adds notifications
 	$(if $(ALERTS),PAIRSIFT_ALERTS='$(ALERTS)') $(BIN)/python deployments/deploy.py
 
-test: setup ## run all tests but the long ones, the fast ones first
-	$(BIN)/python -m pytest
+test: setup ## run all tests but the long ones, the fast ones first, side by side on up to four cores
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: setup ## run the long tests of hostile input: fuzzing, decompression bombs (minutes)
 	$(BIN)/python -m pytest tests/hostile -m long
@@ -40,7 +40,7 @@ test-production: setup ## run the long tests: faults, and a real Prefect server,
 
 test-browser: setup ## run the tests that need a browser, the command chromium (Debian: apt install chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
-	PAIRSIFT_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser tests/adapters/cli
+	PAIRSIFT_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser tests/adapters
 
 check: format-check lint types layers ## format, lint, types and layers, as CI runs them
 

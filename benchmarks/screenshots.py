@@ -40,11 +40,12 @@ SETTLE_MS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Curated:
-    """The sample as it was curated: its Prefect server's page, its flow run and its report."""
+    """The sample as it was curated: its Prefect server's page, its flow run, its report and its review page."""
 
     server: str
     flow_run: str
     report: Path
+    review: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,16 @@ def report_page(made: Curated) -> str:
     return made.report.as_uri()
 
 
+def review_page(made: Curated) -> str:
+    """Give the address of the pairs on either side of the cut."""
+    return f"{made.review}/?sort=z+of+pair.alignment&after=0.9"
+
+
 PICTURES = (
     Picture("prefect-run", prefect_page, "canvas", 1280, 512),
     Picture("report", report_page, "svg.chart", 1120, 1330),
     Picture("report-pairs", report_page, "svg.chart", 1120, 900, part="section:has(#lowest-scores-left-out)"),
+    Picture("review", review_page, "[data-pair]", 1120, 900),
 )
 
 
@@ -83,8 +90,11 @@ def main() -> None:
     """Curate the sample and take every picture."""
     if CHROMIUM is None:
         raise SystemExit("the command chromium is needed: apt install chromium")
-    with tempfile.TemporaryDirectory(prefix="pairsift-screenshots-") as name, prefect_server(Path(name)) as server:
-        made = curate(Path(name), server)
+    with (
+        tempfile.TemporaryDirectory(prefix="pairsift-screenshots-") as name,
+        prefect_server(Path(name)) as server,
+        curated(Path(name), server) as made,
+    ):
         for picture, data in taken(made, PICTURES):
             target = FOLDER / f"{picture.name}.webp"
             target.write_bytes(data)
@@ -125,12 +135,17 @@ def free_port() -> int:
         return port
 
 
-def curate(folder: Path, server: str) -> Curated:
-    """Curate the sample by the command that everyone types."""
+@contextmanager
+def curated(folder: Path, server: str) -> Iterator[Curated]:
+    """Curate the sample by the command that everyone types, and have it reviewed until this is left."""
     command = [str(COMMANDS / "pairsift"), "run", str(SHARDS), "--dataset", "sample", "--json"]
     done = subprocess.run(command, env=_variables(folder, server), cwd=folder, stdout=subprocess.PIPE, check=True)
     told: dict[str, Any] = json.loads(done.stdout)
-    return Curated(server, told["run"], Path(told["report"]))
+    port = str(free_port())
+    review = [str(COMMANDS / "pairsift"), "review", "sample", "--write", "--reviewer", "ada", "--port", port]
+    address = f"http://127.0.0.1:{port}"
+    with serving(review, _variables(folder, server), folder / "review.log", address):
+        yield Curated(server, told["run"], Path(told["report"]), address)
 
 
 def taken(made: Curated, pictures: Sequence[Picture]) -> Iterator[tuple[Picture, bytes]]:

@@ -254,7 +254,7 @@ class RunConfig(Model):
         default="default",
         description="Name of a shipped policy (default, baseline, cleanvision, clip-top-30, datacomp-basic, "
         "datacomp-basic-and-clip-top-30, laion-2b, laion-400m, negcliploss, negcliploss-and-normsim, sieve-like, "
-        "t-mars), or path of a policy file where the run itself is executed.",
+        "t-mars), path of a policy file where the run itself is executed, or NAME@VERSION of the database.",
     )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(

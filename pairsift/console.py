@@ -349,6 +349,12 @@ def counting(what: str, total: int | None, *, shown: bool) -> Iterator[Callable[
         yield lambda done: bar.advance(task, done)
 
 
+def render_review(result: Mapping[str, Any]) -> list[RenderableType]:
+    """Say where to look."""
+    does = "labels and new policy versions are stored" if result["write"] else "nothing is changed (--write allows it)"
+    return [plain_line(f"{result['dataset']}: open {result['address']} in a browser; {does}; Ctrl-C ends it")]
+
+
 def render_upgrade(result: Mapping[str, Any]) -> list[RenderableType]:
     """Say that the database is up to date."""
     return [plain_line(f"up to date: {result['database']}")]

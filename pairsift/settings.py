@@ -29,6 +29,11 @@ class Settings(BaseSettings):
         description="Global concurrency limit of Prefect, a slot of which a chunk takes while a GPU scores it.",
     )
 
+    review_token: SecretStr | None = Field(
+        default=None,
+        description="What everybody must know who opens the review page; without it only this machine may.",
+    )
+
     @property
     def store_url(self) -> str:
         """The database's URL with its secret: for the engine only, never for a log."""

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
 from pairsift.adapters.exports import file_names, files_are_there, out_folder, require_out
-from pairsift.adapters.policies import load_policy
+from pairsift.adapters.policies import find_policy
 from pairsift.adapters.scratch import remove_scratch
 from pairsift.adapters.sources import open_source
 from pairsift.adapters.store.claims import find_committed, partitions_to_rerun
@@ -65,7 +65,7 @@ def plan_run(request: RunRequest) -> RunPlan:
     request = resolve_request(request, flow_run.scheduled_start_time)
     prepare(Settings().store_url)
     source = open_source(request.source, request.format, days_of(request), request.config.ingest)
-    policy = load_policy(request.config.policy)
+    policy = find_policy(store(), request.config.policy)
     warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)
     target = find_target(store(), policy, job.score_fingerprint)

@@ -1,24 +1,16 @@
-"""Looks at single pairs: what is stored of them, and their pictures, read again from the source and made small."""
+"""Looks at single pairs: what is stored of them, and their pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Engine
 
-from pairsift.adapters.sources import read_image
+from pairsift.adapters.pictures import picture_of
 from pairsift.adapters.store.decisions import CommittedPartition
 from pairsift.adapters.store.looked_at import ordinal_of, pair_shown
-from pairsift.config import PreprocessConfig
 from pairsift.core.overview import Card, CopyGroup
-from pairsift.core.records import IngestedPair, Location, Reason
 from pairsift.core.signals import BY_NAME
-from pairsift.core.surveying import Place
-from pairsift.core.thumbnails import make_thumbnail
-from pairsift.errors import SourceChangedError, SourceError, StorageDeniedError, StorageError
-
-Z = "z of pair.alignment"
-"""What stands for a signal where `fdr` selects."""
+from pairsift.core.surveying import Place, Z
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,7 @@ class Looking:
 
     def _card(self, part: CommittedPartition, ordinal: int) -> Card:
         row = pair_shown(self.engine, part.attempt_id, ordinal, part.shown_decision_set_id)
-        picture = _picture(row)
+        picture = picture_of(row)
         return Card(
             partition=part.key,
             key=row["key"],
@@ -71,20 +63,3 @@ class Looking:
             picture=picture if isinstance(picture, bytes) else None,
             unseen=None if isinstance(picture, bytes) else picture,
         )
-
-
-def _picture(row: Mapping[str, Any]) -> bytes | str:
-    """Make a small picture of a pair's image; in words why there is none, where it cannot be had or decoded."""
-    if row["source_uri"] is None:
-        return str(Reason.IMAGE_MISSING)
-    if row["image_width"] is None:
-        return str(row["reason"])  # what could not be decoded may end a process that tries, and this one is not limited
-    place = Location(row["source_uri"], row["byte_offset"], row["byte_size"])
-    pair = IngestedPair(0, row["uid"], row["key"], place, row["image_sha256"], None)
-    try:
-        made = make_thumbnail(read_image(pair), PreprocessConfig())
-    except SourceChangedError:
-        return "not in the source any more"
-    except (SourceError, StorageDeniedError, StorageError, OSError):
-        return "the source cannot be read now"
-    return str(made) if isinstance(made, Reason) else made

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Engine
 
-from pairsift.adapters.cards import Looking, Z
+from pairsift.adapters.cards import Looking
 from pairsift.adapters.comparing import Advance, no_progress
 from pairsift.adapters.courses import Stands, read_course
 from pairsift.adapters.store.decisions import (
@@ -28,9 +28,9 @@ from pairsift.core.overview import Gallery, Group, Overview, RunRow
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
 from pairsift.core.selection import describe_select
-from pairsift.core.selects import ALIGNMENT, Fdr, members_of
+from pairsift.core.selects import Fdr, members_of
 from pairsift.core.signals import BY_NAME, NUMBERS, RELATIVE
-from pairsift.core.surveying import ANY, BEST, JUST_KEPT, JUST_OUT, WORST, Survey, SurveyedPartition
+from pairsift.core.surveying import ANY, BEST, JUST_KEPT, JUST_OUT, WORST, Survey, SurveyedPartition, Z, score_of
 
 TITLES = {
     BEST: "Best of the kept",
@@ -66,7 +66,7 @@ def survey(engine: Engine, asked: Asked, advance: Advance = no_progress) -> Over
     stands = {str(row["partition"]): row for row in status(engine, asked.dataset)}
     shown = _shown_set(engine, dataset_id, parts)
     policy = Policy.model_validate_json(shown.policy_text)
-    score = _score_of(policy)
+    score = score_of(policy)
     request = request_of(engine, made_by[parts[-1].attempt_id].run_id)
     seen = Survey()
     for part in parts:
@@ -79,7 +79,7 @@ def survey(engine: Engine, asked: Asked, advance: Advance = no_progress) -> Over
         run_id=asked.run_id,
         pairs={name: seen.verdicts[name] for name in COUNTS},
         reasons={reason: seen.reasons[reason] for reason in Reason if reason in seen.reasons},
-        cut=seen.cut(score, BY_NAME[score].unit) if score != Z else seen.cut(Z, "standard deviations", tested=True),
+        cut=seen.cut(score),
         curve=seen.curve,
         alpha=_alpha_of(policy),
         course=read_course(engine, everything, made_by, stands, policy.signals),
@@ -99,14 +99,6 @@ def _shown_set(engine: Engine, dataset_id: int, parts: Sequence[CommittedPartiti
     sets = decision_sets(engine, dataset_id)
     active = [each for each in sets if each.active]
     return active[0] if active else next(each for each in sets if each.id == parts[-1].shown_decision_set_id)
-
-
-def _score_of(policy: Policy) -> str:
-    """Name what survivors are ordered by: z where `fdr` selects, else the selection's first signal, if it is stored."""
-    chosen = members_of(policy.select)[0]
-    if isinstance(chosen, Fdr):
-        return Z
-    return chosen.signal if chosen.signal in NUMBERS or chosen.signal in RELATIVE else ALIGNMENT
 
 
 def _alpha_of(policy: Policy) -> float | None:

@@ -1,4 +1,4 @@
-"""Reads policies from YAML: those shipped with the package by their name, others from a file."""
+"""Reads policies: those shipped with the package by their name, others from a file, or versions in the database."""
 
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from sqlalchemy import Engine
 
+from pairsift.adapters.store.versions import policy_versions, stored_policy
 from pairsift.config import explain_validation
 from pairsift.core.conditions import nearest
 from pairsift.core.copy_kinds import describe_duplicates
@@ -34,6 +36,22 @@ def load_policy(name_or_path: str) -> Policy:
             f"({', '.join(shipped)}); {nearest(name_or_path, shipped)}; give a name, or the path of a YAML file"
         )
     return _read(path, f"policy {name_or_path}")
+
+
+def find_policy(engine: Engine, name_or_path: str) -> Policy:
+    """Find a policy as `load_policy` does, or one that the database knows as NAME@VERSION.
+
+    ConfigError if there is none.
+    """
+    name, mark, version = name_or_path.rpartition("@")
+    if not mark or Path(name_or_path).is_file():
+        return load_policy(name_or_path)
+    text = stored_policy(engine, name, version)
+    if text is None:
+        known = [f"{name}@{each.version}" for each in policy_versions(engine, name)]
+        hint = f"known of it: {', '.join(known)}" if known else "the database knows no policy of that name"
+        raise ConfigError(f"there is no policy {name_or_path!r}; {hint}")
+    return Policy.model_validate_json(text)
 
 
 def shipped_policies() -> list[Policy]:

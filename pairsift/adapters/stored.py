@@ -34,7 +34,6 @@ from pairsift.core.signals import BY_NAME, RELATIVE, SOURCE_PREFIX, source_colum
 from pairsift.errors import ChunkDamagedError, ConservationError
 
 COPY_CODES = [reason_code(reason) for reason in COPY_REASONS]
-DECIDED = ("verdict", "reason", "alignment_z", "alignment_p")
 
 _VERDICT_CODES = {str(verdict): code for code, verdict in enumerate(VERDICTS)}
 _REASON_CODES = {None if reason is None else str(reason): code for code, reason in enumerate(REASONS)}
@@ -119,12 +118,21 @@ def stored_hashes(engine: Engine, part: CommittedPartition) -> tuple[Hashes, Fla
 
 def stored_decided(engine: Engine, part: CommittedPartition, decision_set_id: int) -> Decided:
     """Read the verdicts of an attempt's pairs under a decision set, and the z and p that they rest on."""
-    verdicts, reasons, z, p = _by_column(decision_columns(engine, part.attempt_id, decision_set_id, DECIDED), part, 4)
+    judged, (z, p) = stored_judged(engine, part, decision_set_id, ["alignment_z", "alignment_p"])
+    return Decided(judged, Calibrated(z, p))
+
+
+def stored_judged(
+    engine: Engine, part: CommittedPartition, decision_set_id: int, columns: Sequence[str]
+) -> tuple[Judgements, list[Floats]]:
+    """Read the verdicts of an attempt's pairs under a decision set, and columns of numbers, NaN where absent."""
+    rows = decision_columns(engine, part.attempt_id, decision_set_id, ["verdict", "reason", *columns])
+    verdicts, reasons, *numbers = _by_column(rows, part, 2 + len(columns))
     judged = Judgements(
         np.array([_VERDICT_CODES[verdict] for verdict in verdicts], dtype=np.uint8),
         np.array([_REASON_CODES[reason] for reason in reasons], dtype=np.uint8),
     )
-    return Decided(judged, Calibrated(np.array(z, dtype=np.float64), np.array(p, dtype=np.float64)))
+    return judged, [np.array(column, dtype=np.float64) for column in numbers]
 
 
 def stored_relative(engine: Engine, part: CommittedPartition, decision_set_id: int, name: str) -> Floats:

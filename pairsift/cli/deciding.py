@@ -19,7 +19,9 @@ DECISION_SET = "A decision set: its id, its policy as NAME or NAME@VERSION, or a
 )
 def decide(
     dataset: DataSet,
-    policy: Annotated[str, typer.Option(help="A shipped policy's name, or a policy file.")],
+    policy: Annotated[
+        str, typer.Option(help="A shipped policy's name, a policy file, or NAME@VERSION of the database.")
+    ],
     partition: Annotated[list[str] | None, typer.Option(help="Only this partition; may be repeated.")] = None,
     anew: Annotated[
         bool, typer.Option("--all", help="Find copies anew: what stayed of them before need not stay again.")
@@ -29,14 +31,14 @@ def decide(
 ) -> None:
     """Decide again by a policy, from stored scores: no model runs. Shows what changes; earlier decisions stay."""
     from pairsift.adapters.memory import collect_rarely
-    from pairsift.adapters.policies import load_policy
+    from pairsift.adapters.policies import find_policy
     from pairsift.adapters.redeciding import Again, decide_again
     from pairsift.console import render_decide, show
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 
-    again = Again(dataset, load_policy(policy), tuple(partition or ()), dry_run, anew)
     engine = opened_store()
+    again = Again(dataset, find_policy(engine, policy), tuple(partition or ()), dry_run, anew)
     collect_rarely()
     with partitions_counted("deciding", not as_json) as advance:
         decided = decide_again(engine, Settings().storage.absolute(), again, advance)

@@ -46,7 +46,7 @@ class JoinedDifference:
 def find_differences(before: Judgements, after: Judgements) -> dict[Kind, Difference]:
     """Compare two judgements of the same n pairs; a pair of which both say the same is in none of the differences."""
     found: dict[Kind, Difference] = {}
-    for change, (flags, reasons) in _changes(before, after).items():
+    for change, (flags, reasons) in mark_changes(before, after).items():
         told = np.where(flags, reasons, 0)
         for code in np.unique(told[flags]).tolist():
             places = np.flatnonzero(told == code)
@@ -54,6 +54,17 @@ def find_differences(before: Judgements, after: Judgements) -> dict[Kind, Differ
             if reason is not None:
                 found[change, reason] = Difference(len(places), tuple(places[:EXAMPLES].tolist()))
     return found
+
+
+def mark_changes(before: Judgements, after: Judgements) -> dict[Change, tuple[Flags, Codes]]:
+    """Mark the pairs of each change, with the codes of the reasons that tell of it."""
+    moved = before.verdicts != after.verdicts
+    return {
+        Change.NEWLY_KEPT: (moved & (after.verdicts == KEEP), before.reasons),
+        Change.NEWLY_DROPPED: (moved & (after.verdicts == DROP), after.reasons),
+        Change.NEWLY_QUARANTINED: (moved & (after.verdicts == QUARANTINE), after.reasons),
+        Change.OTHER_REASON: (~moved & (before.reasons != after.reasons), after.reasons),
+    }
 
 
 def join_differences(
@@ -67,14 +78,3 @@ def join_differences(
             examples = (*known.examples, *((number, ordinal) for ordinal in difference.examples))
             joined[kind] = JoinedDifference(known.count + difference.count, examples[:EXAMPLES])
     return joined
-
-
-def _changes(before: Judgements, after: Judgements) -> dict[Change, tuple[Flags, Codes]]:
-    """Mark the pairs of each change, with the codes of the reasons that tell of it."""
-    moved = before.verdicts != after.verdicts
-    return {
-        Change.NEWLY_KEPT: (moved & (after.verdicts == KEEP), before.reasons),
-        Change.NEWLY_DROPPED: (moved & (after.verdicts == DROP), after.reasons),
-        Change.NEWLY_QUARANTINED: (moved & (after.verdicts == QUARANTINE), after.reasons),
-        Change.OTHER_REASON: (~moved & (before.reasons != after.reasons), after.reasons),
-    }

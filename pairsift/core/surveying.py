@@ -16,7 +16,10 @@ from pairsift.core.false_discovery import q_values, unrelated_share
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.judgements import KEEP, REASONS, SELECTED_OUT, Judgements, reason_code
 from pairsift.core.overview import Cut, CutBin, Group
+from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
+from pairsift.core.selects import ALIGNMENT, Fdr, members_of
+from pairsift.core.signals import BY_NAME, NUMBERS, RELATIVE
 from pairsift.core.tally import Tally
 
 CARDS = 12
@@ -29,6 +32,9 @@ MOST_GROUPS = 50
 
 SIZES = (200, 400, 800)
 """Shorter sides at which a class of sizes begins, px."""
+
+Z = "z of pair.alignment"
+"""What stands for a signal where `fdr` selects."""
 
 BEST, JUST_KEPT, JUST_OUT, WORST, ANY = "best", "just kept", "just left out", "worst", "any kept"
 
@@ -51,6 +57,15 @@ class SurveyedPartition:
     languages: Words
     sides: Floats
     groups: Words
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survivors:
+    """Whether m survivors of rules and copies are kept, (m,) bool, their scores and p, NaN where one has none."""
+
+    kept: Flags
+    scores: Floats
+    p: Floats
 
 
 @dataclass(slots=True)
@@ -136,20 +151,10 @@ class Survey:
         order = [*_SIZE_NAMES, _NO_SIZE]
         return sorted(_groups(self._sizes), key=lambda group: order.index(group.name))
 
-    def cut(self, score: str, unit: str, *, tested: bool = False) -> Cut | None:
-        """Tell how the survivors' score is distributed; None where nobody has one.
-
-        `tested`: it is the one that their p-values are of.
-        """
+    def cut(self, score: str) -> Cut | None:
+        """Tell how the survivors' score, named as by `score_of`, is distributed; None where nobody has one."""
         kept, scores, p, _ = self._survivors
-        seen = ~np.isnan(scores)
-        if not seen.any():
-            return None
-        known = p[~np.isnan(p)]
-        share = unrelated_share(known) if len(known) else None
-        lowest = float(scores[seen & kept].min()) if (seen & kept).any() else None
-        unrelated = share * len(known) if tested and share is not None else None
-        return Cut(score, unit, list(_bins(kept[seen], scores[seen], p[seen], unrelated)), lowest, share)
+        return cut_of(Survivors(kept, scores, p), score)
 
     @property
     def curve(self) -> list[tuple[float, float]]:
@@ -197,6 +202,28 @@ class Survey:
                 ordinals = np.flatnonzero(part.judged.reasons == reason_code(reason)).tolist()
                 names = [part.groups[ordinal] or f"{part.key}/{ordinal}" for ordinal in ordinals]
                 self.copies[reason].offer(names, ordinals, number)
+
+
+def score_of(policy: Policy) -> str:
+    """Name what survivors are ordered by: Z where `fdr` selects, else the selection's first signal, if it is stored."""
+    chosen = members_of(policy.select)[0]
+    if isinstance(chosen, Fdr):
+        return Z
+    return chosen.signal if chosen.signal in NUMBERS or chosen.signal in RELATIVE else ALIGNMENT
+
+
+def cut_of(survivors: Survivors, score: str) -> Cut | None:
+    """Tell how the score of survivors, named as by `score_of`, is distributed; None where nobody has one."""
+    kept, scores, p = survivors.kept, survivors.scores, survivors.p
+    seen = ~np.isnan(scores)
+    if not seen.any():
+        return None
+    known = p[~np.isnan(p)]
+    share = unrelated_share(known) if len(known) else None
+    lowest = float(scores[seen & kept].min()) if (seen & kept).any() else None
+    unrelated = share * len(known) if score == Z and share is not None else None  # Z is the one that p is of
+    unit = "standard deviations" if score == Z else BY_NAME[score].unit
+    return Cut(score, unit, list(_bins(kept[seen], scores[seen], p[seen], unrelated)), lowest, share)
 
 
 _SIZE_NAMES = (f"< {SIZES[0]}", *(f"{low}–{high - 1}" for low, high in pairwise(SIZES)), f"≥ {SIZES[-1]}")

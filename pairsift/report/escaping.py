@@ -17,7 +17,8 @@ def visible(value: object) -> str:
 
     Breaks of lines become spaces; bidirectional controls, zero widths and terminal codes are spelt out.
     """
-    return "".join(_shown(character) for character in str(value))
+    text = str(value)
+    return text if text.isprintable() else "".join(_shown(character) for character in text)
 
 
 def _shown(character: str) -> str:

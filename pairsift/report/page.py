@@ -75,7 +75,7 @@ def render_page(overview: Overview) -> str:
         curve=curve_chart(overview.curve, overview.alpha) if overview.curve else None,
         steps=list(_steps(overview)),
         days=keep_chart(overview.course.days) if len(overview.course.days) > 1 else None,
-        slider=None if overview.cut is None else _slider(overview.cut),
+        slider=None if overview.cut is None else slider_of(overview.cut),
         meanings={str(reason): MEANINGS[Reason(reason)] for reason in overview.reasons},
         command=None if overview.request is None else run_command(overview.dataset, overview.request),
         config=None if overview.request is None else _config(overview.request),
@@ -96,7 +96,7 @@ def _config(asked: RunRequest) -> dict[str, Any]:
     return asked.config.model_dump(mode="json", exclude_defaults=True, exclude=NOT_IN_CONFIG)
 
 
-def _slider(cut: Cut) -> Mapping[str, Any]:
+def slider_of(cut: Cut) -> Mapping[str, Any]:
     """Give the script what it moves: each bin's lower edge, the pairs from there up, and the unrelated among them."""
     pairs, beyond = 0, []
     for each in reversed(cut.bins):

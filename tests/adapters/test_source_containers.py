@@ -107,7 +107,9 @@ def test_a_wrong_checksum_at_the_end_of_a_gzip_is_told(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x1f\x8b", b"no gzip at all", gzip.compress(b""), gzip.compress(b"no tar" * 500)]
+    "data",
+    [b"", b"\x1f\x8b", b"no gzip at all", gzip.compress(b""), gzip.compress(b"no tar" * 500)],
+    ids=["empty", "start", "no-gzip", "gzip-of-nothing", "gzip-of-no-tar"],
 )
 def test_a_compressed_shard_without_a_readable_pair_fails(tmp_path: Path, data: bytes):
     (tmp_path / "0.tar.gz").write_bytes(data)

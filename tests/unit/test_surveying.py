@@ -17,6 +17,7 @@ from pairsift.core.surveying import (
     WORST,
     Survey,
     SurveyedPartition,
+    Z,
 )
 
 NAN = float("nan")
@@ -138,7 +139,7 @@ def test_a_copy_whose_group_has_no_name_is_a_group_of_its_own():
 
 
 def test_the_cut_counts_survivors_alone_and_expects_the_unrelated_by_their_p_values():
-    cut = surveyed(FIRST, SECOND).cut("z", "1", tested=True)
+    cut = surveyed(FIRST, SECOND).cut(Z)
 
     assert cut is not None
     assert (cut.pairs, cut.lowest_kept) == (5, 1.0)
@@ -152,19 +153,19 @@ def test_the_cut_counts_survivors_alone_and_expects_the_unrelated_by_their_p_val
 def test_where_nothing_has_a_score_there_is_no_cut_and_no_curve():
     survey = surveyed(partition("a", (None, NAN, NAN), (CORRUPT, NAN, NAN)))
 
-    assert survey.cut("z", "1") is None
+    assert survey.cut(Z) is None
     assert survey.curve == []
 
 
 def test_where_another_score_selects_the_p_values_say_nothing_of_its_bins():
-    cut = surveyed(FIRST, SECOND).cut("pair.alignment", "cosine")
+    cut = surveyed(FIRST, SECOND).cut("pair.alignment")
 
     assert cut is not None
     assert (cut.mismatched, cut.bins[0].unrelated) == (1.0, None)
 
 
 def test_scores_that_are_all_the_same_are_one_bin_of_pairs():
-    cut = surveyed(partition("a", (None, 2.0, NAN), (OUT, 2.0, NAN))).cut("pair.alignment", "cosine")
+    cut = surveyed(partition("a", (None, 2.0, NAN), (OUT, 2.0, NAN))).cut("pair.alignment")
 
     assert cut is not None
     assert [each.pairs for each in cut.bins if each.pairs] == [2]

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pairsift.config import PreprocessConfig
 from pairsift.core.records import Reason
-from pairsift.core.thumbnails import MOST_BYTES, SIDE, make_thumbnail
+from pairsift.core.thumbnails import CARD, LARGE, Size, make_thumbnail
 from tests.unit.pictures import encoded, gradient, scene
 
 CONFIG = PreprocessConfig()
@@ -28,13 +28,14 @@ def test_a_picture_keeps_its_shape_and_is_never_blown_up(width: int, height: int
     assert (made.size, made.format) == (size, "JPEG")
 
 
-def test_pure_noise_fits_the_limit_too():
-    noise = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+@pytest.mark.parametrize("size", [CARD, LARGE])
+def test_pure_noise_fits_the_limit_too(size: Size):
+    noise = np.random.default_rng(0).integers(0, 256, (size.side, size.side, 3), dtype=np.uint8)
 
-    made = make_thumbnail(encoded(noise, "PNG"), CONFIG)
+    made = make_thumbnail(encoded(noise, "PNG"), CONFIG, size)
 
     assert isinstance(made, bytes)
-    assert len(made) <= MOST_BYTES
+    assert len(made) <= size.most_bytes
 
 
 def test_what_a_file_carries_beside_its_picture_is_not_in_it():

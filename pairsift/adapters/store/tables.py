@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -92,6 +93,9 @@ policy = Table(
     Column("sha256", Text, nullable=False, unique=True),
     Column("text", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # Why, and by whom: of those saved on the review page.
+    Column("note", Text),
+    Column("made_by", Text),
     UniqueConstraint("name", "version"),
 )
 
@@ -367,6 +371,22 @@ attempt_model = Table(
     metadata,
     Column("attempt_id", ForeignKey("attempt.id"), primary_key=True),
     Column("model_id", ForeignKey("model.id"), primary_key=True),
+)
+
+
+# What people say of pairs, by their content: appended, never changed; of one pair the newest row counts.
+label = Table(
+    "label",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset_id", ForeignKey("dataset.id"), nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("good", Boolean, nullable=False),
+    # Whether the pair was drawn for its labeller, not chosen: only such labels measure precision.
+    Column("drawn", Boolean, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "dataset_id", "uid"),
 )
 
 

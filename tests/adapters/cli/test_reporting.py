@@ -97,7 +97,7 @@ def test_pictures_that_are_gone_or_others_by_now_are_told_as_such(sharded: Path)
 def test_a_picture_that_could_not_be_decoded_is_not_tried_again(sharded: Path, monkeypatch: pytest.MonkeyPatch):
     curate(sharded, report=False)
     tried: list[bytes | None] = []
-    monkeypatch.setattr("pairsift.adapters.cards.make_thumbnail", lambda data, _: tried.append(data))
+    monkeypatch.setattr("pairsift.adapters.pictures.make_thumbnail", lambda data, *_: tried.append(data))
 
     cards = [card for gallery in looked_at().galleries for card in gallery.cards]
 
