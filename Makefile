@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SAMPLE_ENV := PREFECT_HOME=$(CURDIR)/pairsift-data/prefect
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run deploy test test-long test-production test-browser check format lint types layers bench bench-gpu screenshots clean
+.PHONY: help setup run deploy containers test test-long test-production test-browser check format lint types layers licences audit bench bench-gpu screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -28,6 +28,10 @@ run: setup ## curate the sample data set with the embedded defaults
 deploy: setup ## put the flows on the Prefect server at PREFECT_API_URL; ALERTS=BLOCK-TYPE/NAME adds notifications
 	$(if $(ALERTS),PAIRSIFT_ALERTS='$(ALERTS)') $(BIN)/python deployments/deploy.py
 
+containers: ## start PostgreSQL, a Prefect server and workers in containers, with Docker's compose
+	docker/secrets.sh
+	docker compose --file docker/compose.yaml up --build --detach --wait
+
 test: setup ## run all tests but the long ones, the fast ones first, side by side on up to four cores
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -36,13 +40,13 @@ test-long: setup ## run the long tests of hostile input: fuzzing, decompression 
 
 test-production: setup ## run the long tests: faults, and a real Prefect server, PostgreSQL and workers (an hour)
 	$(BIN)/python -m pytest tests/production -m ''
-	$(BIN)/python -m pytest tests/flows -m production
+	$(BIN)/python -m pytest tests/flows tests/containers -m production
 
 test-browser: setup ## run the tests that need a browser, the command chromium (Debian: apt install chromium)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[browser]'
 	PAIRSIFT_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser tests/adapters
 
-check: format-check lint types layers ## format, lint, types and layers, as CI runs them
+check: format-check lint types layers licences ## format, lint, types, layers and licences, as CI runs them
 
 format: setup ## format the code
 	$(BIN)/ruff format .
@@ -60,6 +64,13 @@ types: setup ## check the types
 layers: setup ## check that imports run one way
 	$(BIN)/lint-imports
 
+licences: setup ## check that every licence is known and allowed, and docs/licences.md up to date; needs no network
+	$(BIN)/python .ci/licences.py --check
+
+audit: ## ask a vulnerability service about every pinned version; needs a network to one, and a package index
+	test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet pip-audit; }
+	.venv-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
+
 bench: setup ## measure decision quality, speed, and speed beside other systems (hours); figures go to docs/log.md
 	$(BIN)/python -m benchmarks.decision_quality
 	$(BIN)/python -m benchmarks.calibration_proof
@@ -74,4 +85,4 @@ screenshots: setup ## take the README's pictures anew, with the command chromium
 	$(BIN)/python -m benchmarks.screenshots
 
 clean: ## remove the environment, caches and the sample's results
-	rm -rf $(VENV) pairsift-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-audit pairsift-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -356,6 +356,9 @@ class PartitionJob(Model):
     decision_fingerprint: str
     calibration: str | None = Field(description="Fingerprint of the data set's calibration; None without one.")
     target: str | None = Field(default=None, description="Fingerprint of the policy's target set; None without one.")
+    evaluation_sets: tuple[tuple[str, str], ...] = Field(
+        default=(), description="Names and fingerprints of the evaluation sets that the policy names, in its order."
+    )
     pilot: bool = Field(default=False, description="Only measure, for a calibration that is to be made.")
     models: dict[str, str] = Field(description="Fingerprints of the models that measure, by name.")
     model_facts: dict[str, dict[str, int | float | str]] = Field(

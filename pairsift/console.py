@@ -297,6 +297,24 @@ def render_target(told: Mapping[str, Any]) -> list[RenderableType]:
     return [plain_line(line) for line in lines]
 
 
+def render_evaluation_set(told: Mapping[str, Any]) -> list[RenderableType]:
+    """Say what a name stands for now, and who goes by it."""
+    lines = [
+        f"Evaluation set   {told['evaluation_set']}",
+        f"Before           {told['before'] or '–'}",
+        f"Made of          {told['pictures']} different pictures, {told['unreadable']} of them unreadable",
+        f"                 {told['captions']} different captions; {told['read']} pairs read",
+        f"Encoder          {told['encoder']}, {told['seconds']:.1f} s",
+    ]
+    if told["evaluation_set"] == told["before"]:
+        return [plain_line(line) for line in [*lines, "", "It is the one that the name stood for: nothing changes."]]
+    lines += [
+        "",
+        f"Policies that name {told['name']} in decontaminate.against go by it, from the next run or decide on.",
+    ]
+    return [plain_line(line) for line in lines]
+
+
 def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
     """Draw the policies that are shipped."""
     rows = [
@@ -318,6 +336,7 @@ def render_policy(result: Mapping[str, Any]) -> list[RenderableType]:
     return [
         facts(f"Policy {policy['name']}, version {policy['version']}", about),
         table("A pair is dropped where", ("rule", "holds", "reason", "if unmeasurable"), rows),
+        facts("Before the rules", {"decontaminate": policy["described"]["decontaminate"]}),
         facts("Copies among the rest", {"duplicates": policy["described"]["duplicates"]}),
         facts("Kept of the rest", {"select": policy["described"]["select"]}),
     ]

@@ -13,6 +13,8 @@ PairsiftError
 │   ├── ChunkDamagedError          a stored chunk file is gone or damaged: it must be scored again
 │   ├── CalibrationDamagedError    a stored calibration file is gone or damaged: restore it, or calibrate anew
 │   ├── TargetDamagedError         a stored target set is gone or damaged: restore it, or make it anew
+│   ├── EvaluationSetDamagedError  a stored evaluation set is gone or damaged: restore it, or make it anew
+│   ├── OutsideStorageError        the store names a file outside the storage folder: somebody changed the database
 │   ├── DiskFullError              a disk has no room for a file: make room, then run again
 │   ├── StorageError               an object store did not answer, or not wholly: run again
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
@@ -73,6 +75,14 @@ class CalibrationDamagedError(PartitionError):
 
 class TargetDamagedError(PartitionError):
     """A target set's file of the storage folder is gone, cut or changed."""
+
+
+class EvaluationSetDamagedError(PartitionError):
+    """An evaluation set's file of the storage folder is gone, cut or changed."""
+
+
+class OutsideStorageError(PartitionError):
+    """The store names a file that is not below the storage folder."""
 
 
 class DiskFullError(PartitionError):

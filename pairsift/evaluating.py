@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from pairsift.adapters.sampling import Sample, Wanted, draw_sample
+from pairsift.adapters.store.engine import open_engine, prepare
+from pairsift.adapters.targets import find_target, load_target
 from pairsift.config import RunConfig
 from pairsift.core.arrays import Flags, Integers
 from pairsift.core.discrimination import interval, resampled_weights
 from pairsift.core.examining import Discrimination, Sheet, discriminate, swap_aucs
-from pairsift.core.grading import PolicyGrade, draw_couples, grade
+from pairsift.core.grading import Candidate, PolicyGrade, draw_couples, grade
 from pairsift.core.perturbing import Perturbation
 from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
@@ -24,11 +26,12 @@ from pairsift.core.training import NO_HEAD
 from pairsift.errors import ConfigError, SourceError
 from pairsift.models.bench import Bench
 from pairsift.models.device import limit_threads, resolve
-from pairsift.models.encoder import load_encoder, picture_fit, require_signals
+from pairsift.models.encoder import load_encoder, picture_fit, require_signals, score_fingerprint
 from pairsift.models.perturbed import measure_perturbed
 from pairsift.models.pictures import fit_picture
 from pairsift.models.planted import measure_planted, measure_swapped
 from pairsift.models.scores import Encoder
+from pairsift.settings import Settings
 
 LEAST_PAIRS = 40
 """Below that a fault would be planted in less than four pairs at a time, and recall move in steps of 2.5 %."""
@@ -115,6 +118,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
     for policy in exam.policies:
         require_signals(policy, config.score)
         _refuse_unknown(policy)
+    candidates = [_candidate(policy, config) for policy in exam.policies]
     bench = _set_up(config, exam)
     fused = {name: replace(bench, encoder=_load_with(config, name)) for name in exam.fusions}
     sample = _draw(source, config, exam, bench)
@@ -133,7 +137,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
         pairs=len(first),
         foreign_from=sample.foreign_from,
         signals=discriminate(first, weights),
-        policies=[grade(sheets[policy.cleaner], policy, weights, draws) for policy in exam.policies],
+        policies=[grade(sheets[each.policy.cleaner], each, weights, draws) for each in candidates],
         enhancements=_weigh_switches(bench, sample, first, weights, advance) if exam.enhancements else None,
         robustness=[_shake(name, other, sample, weights, advance) for name, other in fused.items()] or None,
         seconds=time.monotonic() - started,
@@ -143,11 +147,16 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
 def _refuse_unknown(policy: Policy) -> None:
     if MASKED in policy.signals:
         raise ConfigError(f"policy {policy.name!r} goes by {MASKED}, and in an exam no text is masked: examine another")
-    if policy.target is not None:
-        raise ConfigError(
-            f"policy {policy.name!r} compares pictures with the target set {policy.target.name!r}, which an exam has "
-            "not got: nothing of the store is read for it; examine a policy without pair.norm_sim"
-        )
+
+
+def _candidate(policy: Policy, config: RunConfig) -> Candidate:
+    """Take with a policy the target set that it names: the only thing that an exam reads from the store."""
+    if policy.target is None:
+        return Candidate(policy)
+    prepare(Settings().store_url)
+    scored = score_fingerprint(resolve(config.score), config.preprocess, policy.cleaner)
+    found = find_target(open_engine(Settings().store_url), policy, scored)
+    return Candidate(policy, None if found is None else load_target(Settings().storage.absolute(), found))
 
 
 def _set_up(config: RunConfig, exam: Exam) -> Bench:

@@ -1,12 +1,10 @@
 """Makes target sets: pictures that data should be like, as an encoder sees them, under a name for policies."""
 
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +12,22 @@ from numpy.typing import NDArray
 
 from pairsift.adapters.sources import open_source, pairs_of
 from pairsift.adapters.store.engine import open_engine, prepare
-from pairsift.adapters.store.rows import TargetRow
-from pairsift.adapters.store.targets import current_target, register_targets
+from pairsift.adapters.store.named_sets import current_set, register_sets
+from pairsift.adapters.store.rows import NamedSetRow
+from pairsift.adapters.store.tables import target_set as target_table
 from pairsift.adapters.targets import EMBEDDING_FILES, read_embeddings, write_target
 from pairsift.config import PreprocessConfig, RunConfig
 from pairsift.core.images import decode_image
 from pairsift.core.norm_sim import canonical_target, target_set
-from pairsift.core.preprocessing import FitPicture, Pixels, fit_enhanced
-from pairsift.core.records import Cleaner, Reason
+from pairsift.core.preprocessing import FitPicture, PreparedImage, fit_enhanced
+from pairsift.core.records import Cleaner, Measurement, Reason
 from pairsift.errors import ConfigError, SourceError
-from pairsift.models.device import CORES, resolve
+from pairsift.models.device import resolve
 from pairsift.models.encoder import load_encoder, picture_fit, score_fingerprint
 from pairsift.models.pictures import fit_picture
 from pairsift.models.scores import Encoder
+from pairsift.picturing import Advance, encode_pictures
 from pairsift.settings import Settings
-
-BATCH_PICTURES = 256
-"""Pictures in memory at a time: 39 MB of pixels at 224 px."""
-
-Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +75,10 @@ def make_target(source: str, name: str, config: RunConfig, advance: Advance) -> 
     write_target(Settings().storage.absolute(), made)
     scored = [score_fingerprint(score, config.preprocess, cleaner) for cleaner in Cleaner]
     engine = open_engine(Settings().store_url)
-    before = current_target(engine, name, scored[0])
+    before = current_set(engine, target_table, name, scored[0])
     if before != made.fingerprint:
-        register_targets(engine, [TargetRow(name, each, made.fingerprint, len(made.image), source) for each in scored])
+        rows = [NamedSetRow(name, each, made.fingerprint, len(made.image), source) for each in scored]
+        register_sets(engine, target_table, rows)
     return Outcome(
         name=name,
         target=made.fingerprint,
@@ -107,23 +103,14 @@ def _embeddings(path: Path, encoder: Encoder) -> _Seen:
 
 
 def _encode(source: str, config: RunConfig, encoder: Encoder, advance: Advance) -> _Seen:
-    """Encode the readable pictures of a source, as a run encodes them; a bounded number is in memory."""
+    """Encode the readable pictures of a source, as a run encodes them."""
     fit = partial(fit_picture, fit=picture_fit(config.score))
     look = partial(_look, config=config.preprocess, fit=fit)
-    found: list[NDArray[np.float16]] = []
-    read = 0
-    different = _different_files(source, config)
-    with ThreadPoolExecutor(CORES) as lanes:
-        for files in iter(lambda: list(islice(different, BATCH_PICTURES)), []):
-            read += len(files)
-            pixels = [picture for picture in lanes.map(look, files) if picture is not None]
-            if pixels:
-                scores = encoder.score(np.stack(pixels), np.arange(len(pixels)), [None] * len(pixels))
-                found.append(scores.image_embedding)
-            advance(len(files))
+    seen = [embedding for _, embedding in encode_pictures(_different_files(source, config), look, encoder, advance)]
+    found = [embedding for embedding in seen if embedding is not None]
     if not found:
-        raise SourceError(f"{source}: none of {read} pictures can be read, and a target set needs at least one")
-    return _Seen(np.concatenate(found), read)
+        raise SourceError(f"{source}: none of {len(seen)} pictures can be read, and a target set needs at least one")
+    return _Seen(np.stack(found), len(seen))
 
 
 def _different_files(source: str, config: RunConfig) -> Iterator[bytes]:
@@ -137,6 +124,8 @@ def _different_files(source: str, config: RunConfig) -> Iterator[bytes]:
                 yield pair.image
 
 
-def _look(data: bytes, config: PreprocessConfig, fit: FitPicture) -> Pixels | None:
+def _look(data: bytes, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:
+    """Bring a picture to the encoder's size; nothing else of it is measured."""
     rgb = decode_image(data, config)
-    return None if isinstance(rgb, Reason) else fit_enhanced(rgb, config, fit)
+    pixels = None if isinstance(rgb, Reason) else fit_enhanced(rgb, config, fit)
+    return PreparedImage(pixels, Measurement())

@@ -9,6 +9,7 @@ from prefect import get_run_logger, task
 from prefect.runtime import flow_run
 
 from pairsift.adapters.chunks import chunks_are_there
+from pairsift.adapters.evaluation_sets import find_evaluation_sets
 from pairsift.adapters.exports import file_names, files_are_there, out_folder, require_out
 from pairsift.adapters.policies import find_policy
 from pairsift.adapters.scratch import remove_scratch
@@ -30,7 +31,7 @@ from pairsift.adapters.store.runs import register_run
 from pairsift.adapters.store.trained import best_head
 from pairsift.adapters.targets import find_target
 from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest
-from pairsift.core.calibration import decision_basis, pilot_order
+from pairsift.core.calibration import decision_basis, pilot_order, references_basis
 from pairsift.core.conditions import nearest
 from pairsift.core.days import days_of, resolve_request
 from pairsift.core.fingerprint import decision_fingerprint
@@ -68,7 +69,10 @@ def plan_run(request: RunRequest) -> RunPlan:
     policy = find_policy(store(), request.config.policy)
     warn_of_encoder(policy, request.config.score.encoder)
     job = job_template(request, policy)
-    target = find_target(store(), policy, job.score_fingerprint)
+    compared = {
+        "target": find_target(store(), policy, job.score_fingerprint),
+        "evaluation_sets": find_evaluation_sets(store(), policy, job.score_fingerprint),
+    }
     require_out(job.out, job.config.export.written)
     dataset_id = register_dataset(store(), job.dataset)
     register_run(store(), job.run_id, dataset_id, request.model_dump(mode="json"))
@@ -83,7 +87,7 @@ def plan_run(request: RunRequest) -> RunPlan:
         out=job.out,
         source=f"{source.format}: {source.why}",
         started=started,
-        job=job.model_copy(update={"dataset_id": dataset_id, "calibration": known, "target": target}),
+        job=job.model_copy(update={"dataset_id": dataset_id, "calibration": known, **compared}),
         pilots=planned(pilots(rows) if policy.needs_calibration and known is None else []),
         chosen=planned(choose(rows, request, {row.key for row in partitions_to_rerun(store(), dataset_id)})),
         day=request.day.isoformat() if request.day else None,
@@ -98,7 +102,8 @@ def pin_calibration(plan: RunPlan, calibration: str | None) -> RunPlan:
 
     From here on the policy is the one that the lineage shows, unless it settles: then it is when the run has ended.
     """
-    policy, basis = Policy.model_validate_json(plan.job.policy), decision_basis(calibration, plan.job.target)
+    policy, sets = Policy.model_validate_json(plan.job.policy), (each for _, each in plan.job.evaluation_sets)
+    basis = decision_basis(references_basis(calibration, plan.job.target, sets))
     pinned = {
         "calibration": calibration,
         "decision_set_id": open_decisions(policy, plan.job, basis),

@@ -8,6 +8,7 @@ import numpy as np
 from prefect import get_run_logger, task
 
 from pairsift.adapters.calibrations import load_calibration
+from pairsift.adapters.evaluation_sets import load_evaluation_sets
 from pairsift.adapters.results import MeasuredPairs, PartitionFiles, count_verdicts, measured_pairs
 from pairsift.adapters.scratch import write_decided, write_statistics
 from pairsift.adapters.targets import load_target
@@ -15,9 +16,10 @@ from pairsift.config import PartitionJob
 from pairsift.core.calibration import calibrate
 from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition, run_pools
 from pairsift.core.drift import take_statistics
+from pairsift.core.evaluation_sets import Suspects
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
-from pairsift.core.relative import References, complete, frozen_pools, relative_signals
+from pairsift.core.relative import References, complete, decontaminated, frozen_pools, relative_signals
 from tasks.references import DecidedPartition, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage
@@ -50,17 +52,21 @@ def decide_measured(job: PartitionJob, measured: MeasuredPairs) -> PartitionDeci
     eligible = calibratable(measured.table.columns, measured.embedded)
     calibrated = calibrate(references.calibration, measured.embedded, eligible)
     relative = relative_signals(policy, references, measured.embedded, eligible)
-    table = replace(measured.table, columns=complete(measured.table.columns, relative))
+    embedded = measured.embedded
+    suspects = Suspects(embedded.pictures, embedded.captions, embedded.image)
+    columns = decontaminated(policy, references, suspects, complete(measured.table.columns, relative))
+    table = replace(measured.table, columns=columns)
     pools = {**frozen_pools(policy, references), **run_pools(table, policy)}
     generator = np.random.default_rng(BOOTSTRAP_SEED)
     return decide_partition(table, policy, calibrated, pools, generator)
 
 
 def pinned_references(job: PartitionJob) -> References:
-    """Load the calibration and the target set that a job was planned with; kept for the next partition."""
+    """Load the calibration and the sets that a job was planned with; kept for the next partition."""
     return References(
         None if job.calibration is None else _load_calibration(storage(), job.calibration, job.score_fingerprint),
         None if job.target is None else _load_target(storage(), job.target),
+        load_evaluation_sets(storage(), job.evaluation_sets),
     )
 
 

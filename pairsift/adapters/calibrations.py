@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pairsift.adapters.chunks import embedding_column, vectors_of, write_table
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.durable import FileFacts, write_durably
 from pairsift.core.arrays import Floats
 from pairsift.core.calibration import Calibration, EmbeddedPairs, prepare_calibration
@@ -88,7 +89,7 @@ def join_pairs(parts: Iterable[EmbeddedPairs]) -> EmbeddedPairs:
 
 def load_calibration(storage: Path, fingerprint: str, score_fingerprint: str) -> Calibration:
     """Load a data set's calibration; CalibrationDamagedError where its file is gone or is not the one it was."""
-    path = storage / calibration_uri(fingerprint)
+    path = place_below(storage, calibration_uri(fingerprint))
     calibration = prepare_calibration(read_reference(path), score_fingerprint)
     if calibration is None or calibration.fingerprint != fingerprint:
         raise CalibrationDamagedError(

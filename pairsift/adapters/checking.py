@@ -6,11 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.exports import INDEX, damaged_files, manifest_is_current
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.published import facts_at
+from pairsift.adapters.references import look_at_references
 from pairsift.adapters.store.queries import active_exports, conservation, export_places, stored_files
 from pairsift.adapters.store.rows import StoredFile
+from pairsift.errors import OutsideStorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class CheckResult:
 
 
 def check(engine: Engine, storage: Path, *, repair: bool) -> CheckResult:
-    """Check conservation under every decision set, every promised file's sha256, and every manifest.
+    """Check conservation under every decision set, every file that is promised or referred to, and every manifest.
 
     `repair` rebuilds manifests that differ from the store; nothing else is ever changed.
     """
@@ -46,14 +49,21 @@ def check(engine: Engine, storage: Path, *, repair: bool) -> CheckResult:
         if not a.holds
     ]
     problems += [problem for file in files for problem in _check_file(file, storage)]
+    referred = look_at_references(engine, storage)
+    problems += [Problem(each.problem, each.where) for each in referred if each.problem is not None]
     problems += [problem for place in places for problem in _check_manifest(engine, *place, repair=repair)]
     read = {(account.dataset, account.partition): account.said.read for account in accounts}
     checked = {"committed partitions": len(read), "pairs": sum(read.values()), "decided partitions": len(accounts)}
-    return CheckResult(checked | {"files": len(files), "manifests": len(places)}, problems)
+    counted = {"files": len(files), "reference files": len(referred), "manifests": len(places)}
+    return CheckResult(checked | counted, problems)
 
 
 def _check_file(file: StoredFile, storage: Path) -> Iterator[Problem]:
-    uri = str(storage / file.uri) if file.kind == "chunk" else file.uri
+    try:
+        uri = str(place_below(storage, file.uri)) if file.kind == "chunk" else file.uri
+    except OutsideStorageError as error:
+        yield Problem(str(error), f"{file.kind} {file.uri} of {file.dataset}/{file.partition}")
+        return
     where = f"{file.kind} {uri} of {file.dataset}/{file.partition}"
     facts = facts_at(uri)
     if facts is None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.durable import file_facts, write_durably
 from pairsift.core.records import Reason, SignalValue
 from pairsift.core.signals import SIGNALS
@@ -82,13 +83,13 @@ def find_chunk(storage: Path, fingerprint: str) -> ChunkFile | None:
 
 def chunk_is_there(storage: Path, uri: str, sha256: str) -> bool:
     """Say whether a ledgered chunk's file is in the storage folder, byte for byte: a damaged one is scored again."""
-    path = storage / uri
+    path = place_below(storage, uri)
     return path.is_file() and file_facts(path).sha256 == sha256
 
 
 def chunks_are_there(storage: Path, fingerprints: Sequence[str]) -> bool:
     """Look whether all these chunks have their files; their bytes are not read."""
-    return all((storage / chunk_uri(fingerprint)).is_file() for fingerprint in fingerprints)
+    return all(place_below(storage, chunk_uri(fingerprint)).is_file() for fingerprint in fingerprints)
 
 
 def read_chunk(path: Path, *, signals: bool = True, embeddings: bool = True) -> ChunkData:

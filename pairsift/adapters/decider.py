@@ -15,6 +15,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from pairsift.adapters.calibrations import load_calibration
+from pairsift.adapters.evaluation_sets import load_evaluation_sets
 from pairsift.adapters.memory import collect_rarely
 from pairsift.adapters.results import count_verdicts, decision_rows
 from pairsift.adapters.store.decisions import CommittedPartition, decide_attempt
@@ -25,20 +26,29 @@ from pairsift.adapters.stored import (
     calibrated_anew,
     stored_decided,
     stored_embeddings,
+    stored_matches,
     stored_relative,
     stored_signals,
+    stored_suspects,
     stored_table,
 )
 from pairsift.adapters.targets import load_target
-from pairsift.core.arrays import Floats
-from pairsift.core.calibration import Calibrated, decision_basis
+from pairsift.core.calibration import Calibrated, references_basis
 from pairsift.core.columns import Columns
 from pairsift.core.deciding import PartitionDecision, calibratable, decide_partition
 from pairsift.core.judgements import Judgements
 from pairsift.core.judging import NamedCopies, PairTable
 from pairsift.core.mismatch import BOOTSTRAP_SEED
 from pairsift.core.policy import Policy
-from pairsift.core.relative import References, complete, frozen_pools, relative_identities, relative_signals
+from pairsift.core.relative import (
+    DECONTAMINATED,
+    References,
+    complete,
+    decontaminated,
+    frozen_pools,
+    relative_identities,
+    relative_signals,
+)
 from pairsift.core.selection import Pools
 from pairsift.core.selects import Pool
 from pairsift.core.signals import BASELINE_SIGNALS, CONSISTENCY, FUSION_MATCH, MASKED
@@ -68,8 +78,8 @@ class DecidingPlan:
     """How partitions are decided: `calibrations` are those of the known decision sets.
 
     `relatives` say what the relative signals of the known sets depend on (`relative_identities`); `target` is the
-    target set's fingerprint, and `pools` are those of all partitions that are decided together. Without `writes`
-    nothing is stored.
+    target set's fingerprint, `evaluation_sets` are names with fingerprints, and `pools` are those of all partitions
+    that are decided together. Without `writes` nothing is stored.
     """
 
     storage: Path
@@ -77,6 +87,7 @@ class DecidingPlan:
     score_fingerprint: str
     calibration: str | None
     target: str | None
+    evaluation_sets: tuple[tuple[str, str], ...]
     calibrations: Mapping[int, str]
     relatives: Mapping[int, Mapping[str, str]]
     pools: Pools
@@ -85,7 +96,7 @@ class DecidingPlan:
     @property
     def basis(self) -> str:
         """What decisions by it rest on, but for what other partitions say."""
-        return decision_basis(self.calibration, self.target)
+        return references_basis(self.calibration, self.target, (each for _, each in self.evaluation_sets))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,16 +142,34 @@ class Decider:
 
     def _completed(self, part: CommittedPartition, sets: Sequence[int], columns: Columns) -> Columns:
         """Put relative signals beside what is stored with the pairs: from a set on the same basis, else computed."""
-        found: dict[str, Floats] = {}
-        for name, identity in relative_identities(self.plan.policy, self.plan.basis).items():
-            same = (each for each in sets if self.plan.relatives.get(each, {}).get(name) == identity)
-            if (known := next(same, None)) is not None:
-                found[name] = stored_relative(self.engine, part, known, name)
+        known = self._known_relatives(sets)
+        decided_in = known.pop(DECONTAMINATED, None)
+        found = {name: stored_relative(self.engine, part, each, name) for name, each in known.items()}
         if found.keys() < self.plan.policy.relative:
             embedded = stored_embeddings(self.engine, self.plan.storage, part)
             eligible = calibratable(columns, embedded)
             found = relative_signals(self.plan.policy, self._references, embedded, eligible) | found
-        return complete(columns, found)
+        return self._decontaminated(part, complete(columns, found), decided_in)
+
+    def _known_relatives(self, sets: Sequence[int]) -> dict[str, int]:
+        """Find for what compares pairs with reference sets one of the sets that holds the same, if there is one."""
+        wanted = relative_identities(self.plan.policy, self.plan.basis)
+        return {
+            name: each
+            for name, identity in wanted.items()
+            for each in reversed(sets)
+            if self.plan.relatives.get(each, {}).get(name) == identity
+        }
+
+    def _decontaminated(self, part: CommittedPartition, columns: Columns, decided_in: int | None) -> Columns:
+        """Say which pairs are in an evaluation set: as a decision set says that holds the same, else compared anew."""
+        policy = self.plan.policy
+        if policy.decontaminate is None:
+            return columns
+        if decided_in is not None:
+            return replace(columns, matches=stored_matches(self.engine, part, decided_in))
+        suspects = stored_suspects(self.engine, self.plan.storage, part, policy.decontaminate)
+        return decontaminated(policy, self._references, suspects, columns)
 
     def _made(self, task: Task, shown: Decided) -> PartitionDecision:
         table = self.table(task.part, task.sets, task.copies)
@@ -177,6 +206,7 @@ class Decider:
         return References(
             None if known is None else load_calibration(plan.storage, known, plan.score_fingerprint),
             None if target is None else load_target(plan.storage, target),
+            load_evaluation_sets(plan.storage, plan.evaluation_sets),
         )
 
 

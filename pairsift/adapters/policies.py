@@ -13,6 +13,7 @@ from pairsift.adapters.store.versions import policy_versions, stored_policy
 from pairsift.config import explain_validation
 from pairsift.core.conditions import nearest
 from pairsift.core.copy_kinds import describe_duplicates
+from pairsift.core.decontamination import describe_decontamination
 from pairsift.core.policy import Policy
 from pairsift.core.rules import describe_rule
 from pairsift.core.selection import describe_select
@@ -63,6 +64,7 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
     """Tell a policy's whole content, its sha256, and in words every rule and the selection with their units."""
     content = policy.model_dump(mode="json", by_alias=True)
     described = {
+        "decontaminate": describe_decontamination(policy.decontaminate),
         "rules": [describe_rule(rule) for rule in policy.rules],
         "duplicates": describe_duplicates(policy.duplicates),
         "select": describe_select(policy.select),

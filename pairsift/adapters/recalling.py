@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlalchemy import Engine
 
 from pairsift.adapters.chunks import read_rows
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.recalled import write_recalled
 from pairsift.adapters.store.origins import Origin, OriginFile, find_origins
 from pairsift.core.records import PairContent
@@ -71,7 +72,7 @@ def _by_file(origins: Sequence[Origin]) -> dict[OriginFile, list[Origin]]:
 def _rows_of(storage: Path, file: OriginFile, origins: Sequence[Origin], ordinals: Ordinals) -> pa.Table:
     """Read the rows of one file, one for every place that a pair has; ChunkDamagedError if they are of other pairs."""
     places = [(origin, ordinal) for origin in origins for ordinal in ordinals[origin.content]]
-    table = read_rows(storage / file.uri, file.sha256, [origin.row for origin, _ in places])
+    table = read_rows(place_below(storage, file.uri), file.sha256, [origin.row for origin, _ in places])
     if table["uid"].to_pylist() != [origin.content.uid for origin, _ in places]:
         raise ChunkDamagedError(f"chunk file {file.uri} holds other pairs than the store says")
     known = pa.table(

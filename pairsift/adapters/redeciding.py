@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from pairsift.adapters.comparing import Advance, Changed, name_changes, no_progress
 from pairsift.adapters.decider import Decider, DecidingPlan, Task, decide_in_processes
+from pairsift.adapters.evaluation_sets import find_evaluation_sets
 from pairsift.adapters.manifests import rebuild_manifests
 from pairsift.adapters.settling import Settlement, ToSettle, settle
 from pairsift.adapters.store.decisions import (
@@ -234,6 +235,7 @@ def _plan_alone(engine: Engine, storage: Path, again: Again, scored: Scored) -> 
         score_fingerprint=scored.fingerprint,
         calibration=_calibration(engine, again, scored.dataset_id, scored.fingerprint),
         target=find_target(engine, again.policy, scored.fingerprint),
+        evaluation_sets=find_evaluation_sets(engine, again.policy, scored.fingerprint),
         calibrations={each.id: calibration_of(each.calibration) for each in known},
         relatives={
             each.id: relative_identities(Policy.model_validate_json(each.policy_text), each.calibration)
@@ -280,7 +282,7 @@ def _targets(
     """
     found, pools = settlement.found, pools_digest(plan.pools)
     digest = copies_digest({part.key: found[part.attempt_id] for part in parts if part.attempt_id in found})
-    alone, shared = plan.basis, decision_basis(plan.calibration, plan.target, pools, digest)
+    alone, shared = plan.basis, decision_basis(plan.basis, pools, digest)
     going_by = {
         part.attempt_id: shared if pools or part.attempt_id in found else alone
         for part in parts

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsift.adapters.chunks import ChunkData, chunk_uri, read_chunk
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.exports import ExportBatch
 from pairsift.adapters.pairlist import read_pairs
 from pairsift.adapters.store.rows import Counts
+from pairsift.adapters.store.tables import DECISION_COLUMNS
 from pairsift.core.calibration import EmbeddedPairs
 from pairsift.core.captions import display_text
 from pairsift.core.columns import Columns, to_columns
@@ -24,6 +26,7 @@ from pairsift.core.signals import NUMBERS, SIGNALS, SOURCE_PREFIX
 from pairsift.errors import ChunkDamagedError
 
 Row = tuple[object, ...]
+_LAST_COLUMNS = DECISION_COLUMNS[DECISION_COLUMNS.index("rank") :]
 _NAMES = {word: None if word is None else str(word) for word in (*VERDICTS, *REASONS)}
 Measured = tuple[list[IngestedPair], ChunkData]
 
@@ -48,7 +51,7 @@ class PartitionFiles:
         """Read the pairs and measurements of one chunk after the other."""
         start = 0
         for fingerprint in self.chunks:
-            chunk = read_chunk(self.storage / chunk_uri(fingerprint), embeddings=embeddings)
+            chunk = read_chunk(place_below(self.storage, chunk_uri(fingerprint)), embeddings=embeddings)
             stop = start + len(chunk.uids)
             yield _joined(fingerprint, read_pairs(self.pair_list, start, stop), chunk)
             start = stop
@@ -58,7 +61,7 @@ def stored_measured(storage: Path, chunks: Sequence[str], rows: Iterable[Mapping
     """Do as `PartitionFiles.measured` with a committed attempt's chunk files and its rows in the store."""
     remaining = iter(rows)
     for fingerprint in chunks:
-        chunk = read_chunk(storage / chunk_uri(fingerprint))
+        chunk = read_chunk(place_below(storage, chunk_uri(fingerprint)))
         yield _joined(fingerprint, [stored_pair(row) for row in islice(remaining, len(chunk.uids))], chunk)
 
 
@@ -151,8 +154,8 @@ def stored_decisions(rows: Iterable[Mapping[str, Any]]) -> Iterator[Decision]:
     for row in rows:
         reason = None if row["reason"] is None else Reason(row["reason"])
         calibrated = (row["alignment_z"], row["alignment_p"], row["alignment_q"])
-        rest = (row["duplicate_group"], row["duplicate_of"], row["neg_clip_loss"], row["norm_sim"])
-        yield Decision(Verdict(row["verdict"]), reason, *calibrated, row["rank"], row["multiplicity"], *rest)
+        rest = (row[name] for name in _LAST_COLUMNS)
+        yield Decision(Verdict(row["verdict"]), reason, *calibrated, *rest)
 
 
 def stored_pair(row: Mapping[str, Any]) -> IngestedPair:

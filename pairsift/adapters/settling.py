@@ -10,7 +10,7 @@ from pairsift.adapters.copies import DatasetCopies, Known, Member, ReadSignals, 
 from pairsift.adapters.store.decisions import CommittedPartition
 from pairsift.adapters.store.settlings import SettledAttempt, settled_attempts
 from pairsift.adapters.stored import stored_copies
-from pairsift.core.calibration import references_of
+from pairsift.core.calibration import evaluation_of, references_of
 from pairsift.core.judging import NamedCopies
 from pairsift.core.policy import Policy
 
@@ -69,8 +69,12 @@ def settle(engine: Engine, storage: Path, asked: ToSettle) -> Settlement:
 
 
 def _settled_alike(engine: Engine, asked: ToSettle) -> dict[int, SettledAttempt]:
-    """Find by partition what was settled last by a policy that finds copies as this one does."""
-    everything = settled_attempts(engine, asked.dataset_id)
+    """Find by partition what was settled last by a policy that finds copies as this one does.
+
+    Beside other evaluation sets other pairs are left, among which copies are looked for.
+    """
+    sets = evaluation_of(asked.basis)
+    everything = [each for each in settled_attempts(engine, asked.dataset_id) if evaluation_of(each.basis) == sets]
     texts = {each.policy_sha256: each.policy_text for each in everything}
     alike = {sha for sha, text in texts.items() if asked.policy.finds_copies_as(Policy.model_validate_json(text))}
     return {each.partition_id: each for each in everything if each.policy_sha256 in alike}

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from pairsift.adapters.chunks import chunk_uri, read_chunk
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.results import pair_name
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
@@ -21,10 +22,12 @@ from pairsift.adapters.store.decisions import (
 )
 from pairsift.core.arrays import Flags, Floats
 from pairsift.core.calibration import Calibrated, Calibration, EmbeddedPairs, calibrate
-from pairsift.core.columns import Column, Columns, to_reason_codes
+from pairsift.core.columns import Column, Columns, Matches, to_reason_codes
 from pairsift.core.copy_kinds import PERCEPTUAL_HASH
 from pairsift.core.deciding import calibratable
+from pairsift.core.decontamination import Decontaminate
 from pairsift.core.duplicates import COPY_REASONS, Bytes, to_bytes
+from pairsift.core.evaluation_sets import Suspects
 from pairsift.core.judgements import REASONS, VERDICTS, Judgements, reason_code
 from pairsift.core.judging import NamedCopies, PairTable
 from pairsift.core.near_copies import Hashes, parse_hashes
@@ -142,6 +145,28 @@ def stored_relative(engine: Engine, part: CommittedPartition, decision_set_id: i
     return np.array(values, dtype=np.float64)
 
 
+def stored_matches(engine: Engine, part: CommittedPartition, decision_set_id: int) -> Matches:
+    """Read what a decision set tells of the pairs that are in evaluation sets."""
+    asked = ("reason", "evaluation_match", "evaluation_distance")
+    reasons, members, distances = _by_column(decision_columns(engine, part.attempt_id, decision_set_id, asked), part, 3)
+    places = np.flatnonzero([member is not None for member in members])
+    return Matches(
+        places,
+        np.array([_REASON_CODES[reasons[place]] for place in places], dtype=np.uint8),
+        np.array([members[place] for place in places], dtype=np.object_),
+        np.array([distances[place] for place in places], dtype=np.float64),
+    )
+
+
+def stored_suspects(engine: Engine, storage: Path, part: CommittedPartition, asked: Decontaminate) -> Suspects:
+    """Read what an attempt's pairs are held against evaluation sets by; chunk files for embeddings alone."""
+    columns = pair_columns(engine, part.attempt_id, ["image_sha256", "caption"])
+    pictures, captions = _by_column(columns, part, 2)
+    nothing = np.empty((0, 0), np.float32)
+    image = nothing if asked.semantic is None else stored_embeddings(engine, storage, part).image
+    return Suspects(pictures, captions, image)
+
+
 def calibrated_anew(
     engine: Engine, storage: Path, part: CommittedPartition, columns: Columns, calibration: Calibration | None
 ) -> Calibrated:
@@ -153,7 +178,8 @@ def calibrated_anew(
 def stored_embeddings(engine: Engine, storage: Path, part: CommittedPartition) -> EmbeddedPairs:
     """Read what z and p go by of an attempt's pairs; ChunkDamagedError where a chunk file is not as it was."""
     uids, pictures = _by_column(pair_columns(engine, part.attempt_id, ["uid", "image_sha256"]), part, 2)
-    chunks = [read_chunk(storage / chunk_uri(fingerprint), signals=False) for fingerprint in part.chunks]
+    places = [place_below(storage, chunk_uri(fingerprint)) for fingerprint in part.chunks]
+    chunks = [read_chunk(place, signals=False) for place in places]
     if [uid for chunk in chunks for uid in chunk.uids] != list(uids):
         raise ChunkDamagedError(f"chunk files of partition {part.key} hold other pairs: run the source again")
     nothing = [np.empty((0, 0), np.float16)]

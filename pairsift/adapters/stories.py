@@ -18,7 +18,8 @@ ORIGIN = (
 )  # fmt: skip
 DECISION = (
     "verdict", "reason", "policy", "policy_version", "pair_alignment_z", "pair_alignment_p", "pair_alignment_q",
-    "pair_neg_clip_loss", "pair_norm_sim", "rank", "duplicate_group", "duplicate_of", "export_uri", "export_row",
+    "pair_neg_clip_loss", "pair_norm_sim", "rank", "duplicate_group", "duplicate_of",
+    "evaluation_match", "evaluation_distance", "export_uri", "export_row",
 )  # fmt: skip
 ATTEMPT = (
     "number", "started_at", "ended_at", "host", "run_id", "flow_run_id", "device", "dtype", "score_fingerprint",
@@ -28,6 +29,12 @@ COPIES = {
     Reason.EXACT_DUPLICATE: "the same image and caption, byte for byte",
     Reason.NEAR_DUPLICATE: "nearly the same picture, by its perceptual hash",
     Reason.SEMANTIC_DUPLICATE: "a picture that shows the same, by its embedding",
+}
+EVALUATED = {
+    Reason.EVALUATION_IMAGE: "the same image file",
+    Reason.EVALUATION_NEAR_IMAGE: "image.phash differs in {0:.0f} [bits of 64]",
+    Reason.EVALUATION_SEMANTIC_IMAGE: "image embeddings with {1:.4f} [cosine]",
+    Reason.EVALUATION_CAPTION: "the same caption",
 }
 
 
@@ -41,6 +48,7 @@ def _story(row: Mapping[str, Any]) -> dict[str, Any]:
     values = {signal.name: row[signal.column] for signal in SIGNALS}
     relative = {signal.name: row[signal.column] for signal in RELATIVE_SIGNALS}
     of_source = {f"{SOURCE_PREFIX}{name}": value for name, value in (row["source_columns"] or {}).items()}
+    known = values | relative | of_source
     policy = Policy.model_validate_json(row["policy_text"])
     attempt = row["attempt_record"]
     return {
@@ -48,7 +56,7 @@ def _story(row: Mapping[str, Any]) -> dict[str, Any]:
         "signals": {name: value for name, value in values.items() if value is not None},
         "unmeasurable": reasons,
         "decision": {name: row[name] for name in DECISION}
-        | {"rule": explain_rule(policy, values | relative | of_source, reasons) or _after_rules(row, policy)},
+        | {"rule": _in_evaluation(row) or explain_rule(policy, known, reasons) or _after_rules(row, policy)},
         "provenance": {"measured": _measured(row)}
         | {name: attempt[name] for name in ATTEMPT}
         | {f"model {model['name']}": model["fingerprint"] for model in row["models"]}
@@ -71,6 +79,14 @@ def _measured(row: Mapping[str, Any]) -> str:
         return "in an attempt that is not there any more; taken from the store"
     partition = f"{row['measured_dataset']}/{row['measured_partition']}"
     return f"in attempt {row['measured_attempt']} of partition {partition}; taken from the store"
+
+
+def _in_evaluation(row: Mapping[str, Any]) -> str | None:
+    """Tell of a pair that is in an evaluation set which member it is, and how far."""
+    if row["evaluation_match"] is None:
+        return None
+    told = EVALUATED[Reason(row["reason"])].format(row["evaluation_distance"], 1 - row["evaluation_distance"])
+    return f"in evaluation set, as {row['evaluation_match']}: {told} → {row['verdict']} ({row['reason']})"
 
 
 def _after_rules(row: Mapping[str, Any], policy: Policy) -> str:

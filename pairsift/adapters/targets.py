@@ -1,5 +1,6 @@
 """Files of target sets, and the one that a policy names."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Table
 
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.durable import write_durably
-from pairsift.adapters.store.targets import current_target, target_names
+from pairsift.adapters.store.named_sets import current_set, set_names
+from pairsift.adapters.store.tables import target_set as target_table
 from pairsift.core.conditions import nearest
 from pairsift.core.norm_sim import TargetSet, target_set
 from pairsift.core.policy import Policy
@@ -39,7 +42,7 @@ def write_target(storage: Path, target: TargetSet) -> None:
 
 def load_target(storage: Path, fingerprint: str) -> TargetSet:
     """Load a target set, its rows mapped, not read; TargetDamagedError where its file is gone or is not as it was."""
-    path = storage / target_uri(fingerprint)
+    path = place_below(storage, target_uri(fingerprint))
     try:
         found = target_set(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError) as error:
@@ -56,14 +59,32 @@ def find_target(engine: Engine, policy: Policy, score_fingerprint: str) -> str |
     """
     if policy.target is None:
         return None
-    name = policy.target.name
-    found = current_target(engine, name, score_fingerprint)
+    makes = "`pairsift target SOURCE --name {name}` makes one of a folder, shards or a file of embeddings"
+    return require_set(
+        engine, Wanted(target_table, "target set", policy.name, score_fingerprint, makes), policy.target.name
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a policy wants: sets of a table, which people call `word`, for pairs scored so, and what `makes` one."""
+
+    table: Table
+    word: str
+    policy: str
+    score_fingerprint: str
+    makes: str
+
+
+def require_set(engine: Engine, wanted: Wanted, name: str) -> str:
+    """Give the fingerprint of the set that a name stands for; ConfigError where there is none."""
+    found = current_set(engine, wanted.table, name, wanted.score_fingerprint)
     if found is None:
-        known = target_names(engine, score_fingerprint)
+        known = set_names(engine, wanted.table, wanted.score_fingerprint)
         raise ConfigError(
-            f"policy {policy.name!r} compares pictures with the target set {name!r}, of which there is none for pairs "
-            f"scored as these are{f' ({nearest(name, known)})' if known else ''}: `pairsift target SOURCE --name "
-            f"{name}` makes one of a folder, shards or a file of embeddings, with the --encoder and --config of the run"
+            f"policy {wanted.policy!r} compares pictures with the {wanted.word} {name!r}, of which there is none for "
+            f"pairs scored as these are{f' ({nearest(name, known)})' if known else ''}: "
+            f"{wanted.makes.format(name=name)}, with the --encoder and --config of the run"
         )
     return found
 
@@ -95,7 +116,7 @@ def _read_column(path: Path) -> NDArray[np.floating]:
 
 def _save(path: Path, rows: NDArray[np.float16]) -> None:
     with path.open("wb") as file:  # given a name, NumPy would add an ending to it
-        np.save(file, rows)
+        np.save(file, rows, allow_pickle=False)
 
 
 def _damaged(path: Path, what: str) -> TargetDamagedError:

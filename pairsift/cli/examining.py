@@ -1,4 +1,4 @@
-"""The commands that run a model on the user's own data: int8 towers, what signals find, target sets."""
+"""The commands that run a model on the user's own data: int8 towers, what signals find, target, evaluation sets."""
 
 import os
 from dataclasses import asdict
@@ -52,18 +52,47 @@ def target(
 ) -> None:
     """Make a target set: pictures that data should be like, with which policies compare by `pair.norm_sim`."""
     from pairsift.console import counting, render_target, show
-    from pairsift.core.policy import Target
     from pairsift.targeting import make_target  # loads torch
 
-    try:
-        named = Target(name=name).name
-    except ValidationError as error:
-        raise ConfigError(explain_validation("the command", error)) from error
+    named = _checked_name(name)
     chosen = load_config(config) if config else RunConfig()
     score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
     with counting("pictures encoded", None, shown=not as_json) as advance:
         made = make_target(source, named, chosen.model_copy(update={"score": score}), advance)
     show(asdict(made), as_json, render_target)
+
+
+@app.command(
+    name="evaluation-set",
+    epilog="**Example**\n\n`pairsift evaluation-set coco/val2017 --name coco-val --encoder open_clip:ViT-B-32:openai`",
+)
+def evaluation_set(
+    source: Annotated[str, typer.Argument(help="What a model will be measured on: shards or a folder, as for run.")],
+    name: Annotated[str, typer.Option(help="What policies call it: a name in their decontaminate.against.")],
+    encoder: Annotated[str | None, typer.Option(help="The encoder of the runs that it is for.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file: encoder and preprocessing are taken.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make an evaluation set: pictures and captions that policies with `decontaminate` keep out of training data."""
+    from pairsift.console import counting, render_evaluation_set, show
+    from pairsift.protecting import make_evaluation_set  # loads torch
+
+    named = _checked_name(name)
+    chosen = load_config(config) if config else RunConfig()
+    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    with counting("pictures encoded", None, shown=not as_json) as advance:
+        made = make_evaluation_set(source, named, chosen.model_copy(update={"score": score}), advance)
+    show(asdict(made), as_json, render_evaluation_set)
+
+
+def _checked_name(name: str) -> str:
+    """Refuse (ConfigError) a name by which no policy could call a set."""
+    from pairsift.core.policy import Target
+
+    try:
+        return Target(name=name).name
+    except ValidationError as error:
+        raise ConfigError(explain_validation("the command", error)) from error
 
 
 @app.command(

@@ -25,6 +25,9 @@ MIN_REFERENCE_PAIRS = 10
 UNCALIBRATED = "none"
 """Stands for the calibration in the identity of a decision that was made without one."""
 
+_SET_DIGITS = 16
+"""Of the fingerprint of each evaluation set in a basis, of which a policy may name many."""
+
 _OUTSIDE = -1
 """The number of a caption or picture that no reference pair has."""
 
@@ -96,28 +99,38 @@ def calibration_fingerprint(score_fingerprint: str, uids: Sequence[str]) -> str:
     return fingerprint({"rule": CALIBRATION_RULE, "score": score_fingerprint, "uids": list(uids)})
 
 
-def decision_basis(calibration: str | None, target: str | None = None, pools: str = "", copies: str = "") -> str:
-    """Name what decisions rest on beside scores and policy: calibration, target set, and what other partitions say.
+def references_basis(calibration: str | None, target: str | None = None, evaluation: Iterable[str] = ()) -> str:
+    """Name what pairs are compared with: calibration, target set and evaluation sets, in this order."""
+    sets = ",".join(fingerprint[:_SET_DIGITS] for fingerprint in evaluation)
+    return f"{calibration or UNCALIBRATED}{'@' * bool(target)}{target or ''}{'#' * bool(sets)}{sets}"
+
+
+def decision_basis(references: str, pools: str = "", copies: str = "") -> str:
+    """Name what decisions rest on beside scores and policy: a `references_basis`, and what other partitions say.
 
     The latter by digests: of a run's pools, and of the copies that were found in the data set.
     """
-    references = f"{calibration or UNCALIBRATED}{'@' * bool(target)}{target or ''}"
     return f"{references}+{pools}+{copies}".rstrip("+")
 
 
 def references_of(basis: str) -> str:
-    """Give the part of a basis that is not other partitions': calibration and target set."""
+    """Give the part of a basis that is not other partitions': calibration, target set and evaluation sets."""
     return basis.partition("+")[0]
 
 
 def calibration_of(basis: str) -> str:
     """Give the calibration's part of a basis."""
-    return basis.partition("+")[0].partition("@")[0]
+    return _references(basis)[0].partition("@")[0]
 
 
 def target_of(basis: str) -> str | None:
     """Give the target set's part of a basis; None without one."""
-    return basis.partition("+")[0].partition("@")[2] or None
+    return _references(basis)[0].partition("@")[2] or None
+
+
+def evaluation_of(basis: str) -> str:
+    """Give the evaluation sets' part of a basis; empty without any."""
+    return _references(basis)[1]
 
 
 def pilot_order(keys: Iterable[str]) -> list[str]:
@@ -199,6 +212,11 @@ def contrast(calibration: Calibration | None, pairs: EmbeddedPairs, measurable: 
 def in_uid_order(uids: Sequence[str], ordinals: Integers) -> Integers:
     """Sort ordinals by (uid, ordinal)."""
     return np.array(sorted(ordinals.tolist(), key=lambda ordinal: (uids[ordinal], ordinal)), dtype=np.int64)
+
+
+def _references(basis: str) -> tuple[str, str]:
+    calibrated, _, evaluation = references_of(basis).partition("#")
+    return calibrated, evaluation
 
 
 def _embedded(pairs: EmbeddedPairs, calibration: Calibration) -> Embedded:

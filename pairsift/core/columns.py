@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pairsift.core.arrays import Floats
+from pairsift.core.arrays import Floats, Integers
 from pairsift.core.judgements import Codes, reason_code
 from pairsift.core.records import Reason, SignalValue
 from pairsift.core.signals import BY_NAME, source_column
@@ -17,18 +17,33 @@ Column = Floats | Words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """Those m of many pairs that are in an evaluation set, all (m,): `places` are theirs, rising; `reasons` are codes.
+
+    `members` are SET/KEY of the nearest member. `distances` are bits of a perceptual hash or 1 − cosine, by reason; of
+    the same image or caption they are 0.
+    """
+
+    places: Integers
+    reasons: Codes
+    members: Words
+    distances: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """Signals, and columns of the source as `source.NAME`, of n pairs by name.
 
     A signal that is a number is (n,) float64, NaN where absent; one that is a word (n,) object, None where absent. A
     source column is (n,) object: numbers, words and None; one that is not there is absent of every pair. `reasons` are
     (n,) codes of why a signal could not be measured, 0 where it was or does not apply; a signal of which every code is
-    0 may be left out.
+    0 may be left out. `matches` are there where pairs were held against evaluation sets.
     """
 
     count: int
     signals: Mapping[str, Column]
     reasons: Mapping[str, Codes]
+    matches: Matches | None = None
 
     def numbers(self, name: str) -> Floats:
         """The numbers of a signal or source column, NaN where there is none; ConfigError if it was not scored."""
@@ -59,6 +74,12 @@ class Columns:
     def _of_source(self, name: str) -> list[SignalValue]:
         values: list[SignalValue] = self.signals[name].tolist() if name in self.signals else [None] * self.count
         return values
+
+
+def no_matches() -> Matches:
+    """Say that no pair is in an evaluation set."""
+    nothing, words = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.object_)
+    return Matches(nothing, nothing.astype(np.uint8), words, np.empty(0))
 
 
 def to_columns(

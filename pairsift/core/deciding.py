@@ -1,4 +1,4 @@
-"""One decision for every pair of a table: unreadable, then rules, then copies, then the selection."""
+"""One decision for every pair of a table: unreadable, in an evaluation set, rules, copies, then the selection."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ import numpy as np
 
 from pairsift.core.arrays import Flags, Floats, Integers
 from pairsift.core.calibration import Calibrated, EmbeddedPairs
-from pairsift.core.columns import Columns, Words
+from pairsift.core.columns import Columns, Matches, Words
 from pairsift.core.judgements import REASONS, VERDICTS, Codes, overrule, reason_code
 from pairsift.core.judging import JudgedAlone, PairTable, judge_alone
 from pairsift.core.mismatch import Mismatch, estimate_mismatch
@@ -32,6 +32,8 @@ class Decision:
     the better one) where the selection ranked it. `multiplicity` is how often an export repeats a kept pair.
     `duplicate_group` is the uid that names its group of copies, of a pair that has any; `duplicate_of`, of one dropped
     as a copy, the pair kept in its place, as PARTITION/KEY. The relative signals are there if the policy goes by them.
+    `evaluation_match`, of one dropped since it is in an evaluation set, is the member as SET/KEY, and
+    `evaluation_distance` how far that is (`Matches`).
     """
 
     verdict: Verdict
@@ -45,6 +47,8 @@ class Decision:
     duplicate_of: str | None = None
     neg_clip_loss: float | None = None
     norm_sim: float | None = None
+    evaluation_match: str | None = None
+    evaluation_distance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +56,7 @@ class Decisions:
     """One decision for each of n pairs, in the table's order, as arrays of length n; iterating gives `Decision` rows.
 
     Verdicts and reasons are codes of core/judgements.py; numbers are NaN and rank is 0 where a pair has none.
-    Groups and keepers of copies are words as in `Decision`, None where there is none.
+    Groups and keepers of copies and members of evaluation sets are words as in `Decision`, None where there is none.
     """
 
     verdicts: Codes
@@ -66,6 +70,8 @@ class Decisions:
     duplicate_of: Words
     neg_clip_loss: Floats
     norm_sim: Floats
+    evaluation_match: Words
+    evaluation_distance: Floats
 
     def __len__(self) -> int:
         return len(self.verdicts)
@@ -87,6 +93,8 @@ class Decisions:
                 block.duplicate_group.tolist(),
                 block.duplicate_of.tolist(),
                 *(_or_none(values, np.isnan(values)) for values in (block.neg_clip_loss, block.norm_sim)),
+                block.evaluation_match.tolist(),
+                _or_none(block.evaluation_distance, np.isnan(block.evaluation_distance)),
             )
 
     def take(self, pairs: slice | Integers) -> "Decisions":
@@ -139,10 +147,31 @@ def _select(alone: JudgedAlone, table: PairTable, policy: Policy, calibrated: Ca
     once = np.ones(count, dtype=np.int64)
     groups, keepers = (np.full(count, None, dtype=np.object_) for _ in range(2))
     groups[copies.places], keepers[copies.places] = copies.groups, copies.keepers
-    relative = (table.columns.signals.get(name, np.full(count, np.nan)) for name in (NEG_CLIP_LOSS, NORM_SIM))
+    signals = table.columns.signals
+    loss, near = (signals.get(name, np.full(count, np.nan)) for name in (NEG_CLIP_LOSS, NORM_SIM))
+    evaluated = _members(table.columns.matches, count)
     return Decisions(
-        judged.verdicts, judged.reasons, calibrated.z, calibrated.p, q, rank, once, groups, keepers, *relative
+        judged.verdicts,
+        judged.reasons,
+        calibrated.z,
+        calibrated.p,
+        q,
+        rank,
+        once,
+        groups,
+        keepers,
+        loss,
+        near,
+        *evaluated,
     )
+
+
+def _members(matches: Matches | None, count: int) -> tuple[Words, Floats]:
+    """Put the members of evaluation sets that pairs are beside the pairs, and how far they are."""
+    members, distances = np.full(count, None, dtype=np.object_), np.full(count, np.nan)
+    if matches is not None:
+        members[matches.places], distances[matches.places] = matches.members, matches.distances
+    return members, distances
 
 
 def to_decisions(rows: Sequence[Decision]) -> Decisions:
@@ -159,6 +188,8 @@ def to_decisions(rows: Sequence[Decision]) -> Decisions:
         duplicate_of=np.array([row.duplicate_of for row in rows], dtype=np.object_),
         neg_clip_loss=np.array([row.neg_clip_loss for row in rows], dtype=np.float64),
         norm_sim=np.array([row.norm_sim for row in rows], dtype=np.float64),
+        evaluation_match=np.array([row.evaluation_match for row in rows], dtype=np.object_),
+        evaluation_distance=np.array([row.evaluation_distance for row in rows], dtype=np.float64),
     )
 
 

@@ -17,6 +17,7 @@ from pairsift.core.discrimination import false_share, interval, weighted_share
 from pairsift.core.examining import PlantedPairs, Sheet
 from pairsift.core.judgements import REASONS
 from pairsift.core.judging import PairTable, judge_alone
+from pairsift.core.norm_sim import TargetSet
 from pairsift.core.planting import Fault
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
@@ -78,17 +79,29 @@ class PolicyGrade:
     promise: Promise | None
 
 
-def grade(sheet: Sheet, policy: Policy, weights: Integers, draws: Sequence[Flags]) -> PolicyGrade:
-    """Grade a policy; `weights` (r, n) resample the originals, `draws` say which couples are swapped in each draw."""
-    alone = _judge(sheet.pairs.take(sheet.originals), policy)
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A policy that is examined, with the target set that it names; None where it names none."""
+
+    policy: Policy
+    target: TargetSet | None = None
+
+
+def grade(sheet: Sheet, candidate: Candidate, weights: Integers, draws: Sequence[Flags]) -> PolicyGrade:
+    """Grade a policy; `weights` (r, n) resample the originals, `draws` say which couples are swapped in each draw.
+
+    Nothing is held against evaluation sets: what a pair is a part of is no fault of it.
+    """
+    policy = candidate.policy
+    alone = _judge(sheet.pairs.take(sheet.originals), candidate)
     return PolicyGrade(
         policy=policy.name,
         version=policy.version,
         sha256=policy.sha256,
         clean_kept=_share(np.array([reason is None for reason in alone]), weights),
         clean_reasons=_count(alone),
-        faults=[_grade_fault(sheet, fault, policy, weights) for fault in sheet.planted],
-        promise=_try_promise(sheet, policy, policy.select.alpha, draws) if isinstance(policy.select, Fdr) else None,
+        faults=[_grade_fault(sheet, fault, candidate, weights) for fault in sheet.planted],
+        promise=_try_promise(sheet, candidate, policy.select.alpha, draws) if isinstance(policy.select, Fdr) else None,
     )
 
 
@@ -99,8 +112,9 @@ def draw_couples(rng: np.random.Generator, couples: int, share: float) -> Flags:
     return chosen
 
 
-def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
+def _judge(pairs: PlantedPairs, candidate: Candidate) -> list[Reason | None]:
     """Decide pairs as a data set of their own, calibrated on its survivors: why each is not kept, None where it is."""
+    policy = candidate.policy.model_copy(update={"decontaminate": None})
     embedded = pairs.embedded
     table = PairTable(embedded.uids, pairs.columns, pictures=embedded.pictures, embeddings=embedded.image)
     eligible = calibratable(pairs.columns, pairs.embedded)
@@ -108,7 +122,7 @@ def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
     calibration = None
     if policy.needs_calibration:
         calibration = draw_calibration(pairs.embedded, survivors[eligible[survivors]], score_fingerprint="exam")
-    references = References(calibration)
+    references = References(calibration, candidate.target)
     relative = relative_signals(policy, references, embedded, eligible)
     table = replace(table, columns=complete(table.columns, relative))
     pools = {**run_pools(table, policy), **frozen_pools(policy, references)}
@@ -116,12 +130,12 @@ def _judge(pairs: PlantedPairs, policy: Policy) -> list[Reason | None]:
     return [REASONS[code] for code in decided.reasons.tolist()]
 
 
-def _grade_fault(sheet: Sheet, fault: Fault, policy: Policy, weights: Integers) -> FaultGrade:
+def _grade_fault(sheet: Sheet, fault: Fault, candidate: Candidate, weights: Integers) -> FaultGrade:
     reasons: dict[int, Reason | None] = {}
     not_kept = 0
     for turn in _turns(sheet):
         rows, planted = _plant(sheet, fault, turn)
-        judged = _judge(sheet.pairs.take(rows), policy)
+        judged = _judge(sheet.pairs.take(rows), candidate)
         reasons |= zip(turn.tolist(), (judged[place] for place in planted.tolist()), strict=True)
         not_kept += sum(reason is not None for reason in judged)
     caught = np.array([reasons[original] is not None for original in range(len(sheet))])
@@ -148,8 +162,8 @@ def _plant(sheet: Sheet, fault: Fault, originals: Integers) -> tuple[Integers, I
     return rows, originals
 
 
-def _try_promise(sheet: Sheet, policy: Policy, alpha: float, draws: Sequence[Flags]) -> Promise:
-    outcomes = [_try_draw(sheet, policy, number, chosen) for number, chosen in enumerate(draws)]
+def _try_promise(sheet: Sheet, candidate: Candidate, alpha: float, draws: Sequence[Flags]) -> Promise:
+    outcomes = [_try_draw(sheet, candidate, number, chosen) for number, chosen in enumerate(draws)]
     false, kept = (np.array(values) for values in zip(*outcomes, strict=True))
     low, high = interval(false)
     error = float(false.std(ddof=1) / np.sqrt(len(false))) if len(false) > 1 else 0.0
@@ -166,13 +180,13 @@ def _try_promise(sheet: Sheet, policy: Policy, alpha: float, draws: Sequence[Fla
     )
 
 
-def _try_draw(sheet: Sheet, policy: Policy, number: int, chosen: Flags) -> tuple[float, float]:
+def _try_draw(sheet: Sheet, candidate: Candidate, number: int, chosen: Flags) -> tuple[float, float]:
     """Swap the chosen couples; return the share of swapped among the kept, 0 if there are none, and of others kept."""
     swap = sheet.swaps[number % len(sheet.swaps)]
     moved = swap.couples[chosen].ravel()
     rows = sheet.originals.copy()
     rows[moved] = swap.rows[moved]
-    kept = np.array([reason is None for reason in _judge(sheet.pairs.take(rows), policy)])
+    kept = np.array([reason is None for reason in _judge(sheet.pairs.take(rows), candidate)])
     swapped = np.isin(np.arange(len(rows)), moved)
     return false_share(kept, swapped), float(kept[~swapped].mean()) if not swapped.all() else 0.0
 

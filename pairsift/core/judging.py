@@ -1,4 +1,4 @@
-"""What is said of each pair before scores are compared: unreadable, then rules, then copies."""
+"""What is said of each pair before scores are compared: unreadable, in an evaluation set, rules, copies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from pairsift.core.arrays import Flags, Integers
-from pairsift.core.columns import Columns, Words
+from pairsift.core.columns import Columns, Matches, Words
 from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Duplicates
 from pairsift.core.duplicates import Bytes, Compared, find_copies, no_copies, to_bytes
 from pairsift.core.fingerprint import fingerprint
@@ -105,10 +105,20 @@ def _fingerprint(copies: NamedCopies) -> str:
 
 
 def judge_by_rules(columns: Columns, policy: Policy) -> Judgements:
-    """Judge unreadable pairs and failed rules; KEEP: it passed them, and may be a copy."""
+    """Judge unreadable pairs, parts of evaluation sets and failed rules; KEEP: it passed, and may be a copy."""
     judged = judge_unreadable(columns)
-    readable = judged.kept
-    return overrule(judged, readable, first_failures(policy.rules, columns, readable).judged)
+    if policy.decontaminate is not None:
+        judged = _judge_matches(judged, columns.matches)
+    left = judged.kept
+    return overrule(judged, left, first_failures(policy.rules, columns, left).judged)
+
+
+def _judge_matches(judged: Judgements, matches: Matches | None) -> Judgements:
+    """Drop the pairs that are in an evaluation set."""
+    if matches is None:
+        raise ConfigError("the policy's decontaminate compares pairs with evaluation sets, which were not given")
+    dropped = Judgements(np.full(len(matches.places), DROP, dtype=np.uint8), matches.reasons)
+    return overrule(judged, matches.places, dropped)
 
 
 def judge_unreadable(columns: Columns) -> Judgements:

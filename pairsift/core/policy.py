@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from pairsift.core.conditions import PolicyModel, Rule
 from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Duplicates
+from pairsift.core.decontamination import SET_NAME, Decontaminate
 from pairsift.core.drift_policy import DriftPolicy
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.neg_clip_loss import TEMPERATURE
@@ -23,9 +24,7 @@ DECIDES_NOTHING = {"drift"}
 class Target(PolicyModel):
     """A set of pictures that data should be like, and how nearness to it is measured."""
 
-    name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9_.-]*$", description="Name of a target set that `pairsift target` has made."
-    )
+    name: str = Field(pattern=SET_NAME, description="Name of a target set that `pairsift target` has made.")
     norm: Norm = Field(
         default="inf",
         description="inf: the cosine with the nearest of its pictures; 2: the norm of the cosines with all of them.",
@@ -33,7 +32,7 @@ class Target(PolicyModel):
 
 
 class Policy(PolicyModel):
-    """How pairs are decided: unreadable ones are quarantined, then rules in order, then copies, then the selection."""
+    """How pairs are decided: unreadable ones first, then parts of evaluation sets, rules, copies, and the selection."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Lower-case name.")
     version: int = Field(ge=1, strict=True, description="Raise with every change.")
@@ -42,6 +41,9 @@ class Policy(PolicyModel):
     encoder: str | None = Field(
         default=None,
         description="Pattern of the encoders that its numbers are for; another one is warned of, not refused.",
+    )
+    decontaminate: Decontaminate | None = Field(
+        default=None, description="Evaluation sets, and which pairs count as parts of them."
     )
     rules: tuple[Rule, ...] = Field(default=(), description="Drop rules, in order; the first that a pair fails counts.")
     duplicates: Duplicates = Field(default=Duplicates(), description="Which copies are dropped, exact ones by default.")
@@ -93,7 +95,8 @@ class Policy(PolicyModel):
     def signals(self) -> frozenset[str]:
         """The signals, and columns of the source as `source.NAME`, it goes by."""
         conditions = [condition for rule in self.rules for condition in (rule, *rule.unless)]
-        hashes = () if self.duplicates.near is None else (PERCEPTUAL_HASH,)
+        near = self.duplicates.near or (self.decontaminate and self.decontaminate.near)
+        hashes = () if near is None else (PERCEPTUAL_HASH,)
         return frozenset((*(named.signal for named in (*members_of(self.select), *conditions)), *hashes))
 
     @property
@@ -108,9 +111,9 @@ class Policy(PolicyModel):
 
     @property
     def before_calibration(self) -> "Policy":
-        """What it says of pairs while there is no calibration yet: without the rules that go by relative signals."""
+        """What it says of pairs while there is no calibration yet: without what compares pairs with reference sets."""
         measured = (rule for rule in self.rules if RELATIVE.isdisjoint(each.signal for each in (rule, *rule.unless)))
-        return self.model_copy(update={"rules": tuple(measured)})
+        return self.model_copy(update={"rules": tuple(measured), "decontaminate": None})
 
     @property
     def source_columns(self) -> frozenset[str]:
@@ -141,4 +144,5 @@ class Policy(PolicyModel):
 
     def finds_copies_as(self, other: "Policy") -> bool:
         """Say whether the same pairs are copies by another policy: its rules pass the same, and it compares alike."""
-        return (self.cleaner, self.rules, self.duplicates) == (other.cleaner, other.rules, other.duplicates)
+        asked = ("cleaner", "decontaminate", "rules", "duplicates")
+        return all(getattr(self, key) == getattr(other, key) for key in asked)

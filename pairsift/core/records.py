@@ -46,6 +46,11 @@ class Reason(StrEnum):
     SIGNAL_UNMEASURABLE = "signal_unmeasurable"
     # The source carries no such column of the pair, or one of another type.
     SOURCE_COLUMN_MISSING = "source_column_missing"
+    # A model will be measured on it.
+    EVALUATION_IMAGE = "evaluation_image"
+    EVALUATION_NEAR_IMAGE = "evaluation_near_image"
+    EVALUATION_SEMANTIC_IMAGE = "evaluation_semantic_image"
+    EVALUATION_CAPTION = "evaluation_caption"
     # A rule of the policy dropped it.
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_FILE_TOO_SMALL = "image_file_too_small"

@@ -1,14 +1,15 @@
 """Relative signals of pairs: what a policy goes by that compares a pair with a reference set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pairsift.core.arrays import Flags, Floats
-from pairsift.core.calibration import Calibration, EmbeddedPairs, calibration_of, contrast, target_of
+from pairsift.core.calibration import Calibration, EmbeddedPairs, calibration_of, contrast, evaluation_of, target_of
 from pairsift.core.columns import Columns
 from pairsift.core.double_normalisation import Reference
+from pairsift.core.evaluation_sets import EvaluationSet, Suspects, find_matches
 from pairsift.core.judgements import reason_code
 from pairsift.core.neg_clip_loss import neg_clip_loss
 from pairsift.core.norm_sim import TargetSet, norm_sim
@@ -17,13 +18,17 @@ from pairsift.core.records import Reason
 from pairsift.core.selects import ALIGNMENT, Pool, PoolRequest
 from pairsift.core.signals import NEG_CLIP_LOSS, NORM_SIM
 
+DECONTAMINATED = "decontaminated"
+"""Stands among relative signals for what is found of evaluation sets."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class References:
-    """What a policy compares pairs with: the data set's calibration, and its target set; None where it needs none."""
+    """What a policy compares pairs with: the data set's calibration, its target set, and evaluation sets by name."""
 
     calibration: Calibration | None = None
     target: TargetSet | None = None
+    evaluation: Mapping[str, EvaluationSet] = field(default_factory=dict)
 
 
 def relative_signals(
@@ -51,6 +56,14 @@ def complete(columns: Columns, relative: Mapping[str, Floats]) -> Columns:
     return replace(columns, signals={**columns.signals, **relative}, reasons={**columns.reasons, **reasons})
 
 
+def decontaminated(policy: Policy, references: References, suspects: Suspects, columns: Columns) -> Columns:
+    """Say of pairs which are in an evaluation set, if the policy drops these."""
+    if policy.decontaminate is None:
+        return columns
+    found = find_matches(policy.decontaminate, references.evaluation, suspects, columns, policy.cleaner)
+    return replace(columns, matches=found)
+
+
 def frozen_pools(policy: Policy, references: References) -> dict[PoolRequest, Floats]:
     """Give those of a policy's pools that are the calibration's: a frozen cut; without a calibration there are none.
 
@@ -74,10 +87,15 @@ def _of_reference(policy: Policy, reference: Reference, references: References) 
 
 
 def relative_identities(policy: Policy, basis: str) -> dict[str, str]:
-    """Name what each relative signal of decisions by a policy on a basis depends on, beside the pair."""
+    """Name what each relative signal of decisions by a policy on a basis depends on, beside the pair.
+
+    By DECONTAMINATED, what the evaluation sets' matches depend on.
+    """
     found = {}
     if NEG_CLIP_LOSS in policy.relative:
         found[NEG_CLIP_LOSS] = f"{calibration_of(basis)} {policy.tau!r}"
     if policy.target is not None:
         found[NORM_SIM] = f"{target_of(basis)} {policy.target.norm}"
+    if policy.decontaminate is not None:
+        found[DECONTAMINATED] = f"{evaluation_of(basis)} {policy.decontaminate.model_dump_json()}"
     return found

@@ -112,6 +112,7 @@ def test_decisions_are_rows_of_the_store_with_none_where_a_pair_has_no_value():
     rows = list(decision_rows(made))
 
     assert [row[0] for row in rows] == list(range(count))
-    assert rows[0] == (0, 1.5, 0.01, 0.02, Verdict.KEEP, None, 1, 1, None, None, -0.1, 0.4)
-    assert rows[-1] == (count - 1, None, None, None, Verdict.DROP, Reason.BLURRY, None, 2, "u", "shard/k", None, None)
+    assert rows[0] == (0, 1.5, 0.01, 0.02, Verdict.KEEP, None, 1, 1, None, None, -0.1, 0.4, None, None)
+    last = (count - 1, None, None, None, Verdict.DROP, Reason.BLURRY, None, 2, "u", "shard/k", None, None, None, None)
+    assert rows[-1] == last
     assert len(DECISION_COLUMNS) == len(rows[0])

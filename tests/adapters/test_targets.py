@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from pairsift.adapters.chunks import embedding_column
 from pairsift.adapters.store.engine import open_engine, prepare
-from pairsift.adapters.store.rows import TargetRow
-from pairsift.adapters.store.targets import register_targets
+from pairsift.adapters.store.named_sets import register_sets
+from pairsift.adapters.store.rows import NamedSetRow
+from pairsift.adapters.store.tables import target_set as target_table
 from pairsift.adapters.targets import find_target, load_target, read_embeddings, target_uri, write_target
 from pairsift.core.norm_sim import canonical_target, target_set
 from pairsift.core.policy import Policy
@@ -119,17 +120,19 @@ def test_a_file_without_embeddings_is_refused(tmp_path: Path, file, said: str):
 
 
 def test_a_policy_means_the_newest_target_set_of_its_name_for_pairs_scored_alike(engine: Engine):
-    register_targets(
-        engine, [TargetRow("mine", "score-1", "old", 2, "a"), TargetRow("mine", "score-2", "other", 2, "a")]
+    register_sets(
+        engine,
+        target_table,
+        [NamedSetRow("mine", "score-1", "old", 2, "a"), NamedSetRow("mine", "score-2", "other", 2, "a")],
     )
-    register_targets(engine, [TargetRow("mine", "score-1", "new", 3, "b")])
+    register_sets(engine, target_table, [NamedSetRow("mine", "score-1", "new", 3, "b")])
 
     assert find_target(engine, policy(), "score-1") == "new"
     assert find_target(engine, policy(), "score-2") == "other"
 
 
 def test_a_policy_without_a_target_set_is_refused_with_the_command_that_makes_it(engine: Engine):
-    register_targets(engine, [TargetRow("mine", "score-1", "new", 3, "b")])
+    register_sets(engine, target_table, [NamedSetRow("mine", "score-1", "new", 3, "b")])
 
     with pytest.raises(ConfigError, match=r"'miner', of which there is none .*did you mean 'mine'.*`pairsift target"):
         find_target(engine, policy("miner"), "score-1")

@@ -102,6 +102,26 @@ def test_refuses_a_file_that_is_no_checkpoint(tmp_path: Path):
         load_classifier(find_classifier(f"torchvision:resnet50:{path}"), "cpu", torch.float32)
 
 
+class RunsCode:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.file,)
+
+
+def test_code_in_a_checkpoint_is_refused_and_not_run(tmp_path: Path):
+    path = tmp_path / "weights.pth"
+    torch.save({"conv1.weight": RunsCode(tmp_path / "it ran")}, path)
+
+    with pytest.raises(ModelUnavailableError, match="it is no state dict"):
+        load_classifier(find_classifier(f"torchvision:resnet50:{path}"), "cpu", torch.float32)
+
+    assert not (tmp_path / "it ran").exists()
+
+
 @pytest.mark.parametrize("name", ["squeezenet1_1", "densenet121"])
 def test_refuses_a_network_without_a_mean_of_its_last_feature_map(name: str, tmp_path: Path):
     path = tmp_path / "weights.pth"

@@ -18,6 +18,7 @@ class PostgreSQL:
     def __init__(self, folder: Path) -> None:
         self._server = get_server(folder / "data")
         self.log = self._server.log
+        self.commands = Path(POSTGRES_BIN_PATH)
 
     def create_database(self, name: str) -> None:
         """Make an empty database."""

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from pairsift.core.conditions import Rule
+from pairsift.core.decontamination import Decontaminate
 from pairsift.core.discrimination import resampled_weights
 from pairsift.core.examining import Sheet
-from pairsift.core.grading import PolicyGrade, draw_couples, grade
+from pairsift.core.grading import Candidate, PolicyGrade, draw_couples, grade
+from pairsift.core.norm_sim import TargetSet, target_set
 from pairsift.core.planting import Fault
-from pairsift.core.policy import Policy
+from pairsift.core.policy import Policy, Target
 from pairsift.core.records import Reason
 from pairsift.core.selects import Absolute, Fdr, Percentile, Pool
 from tests.unit.exam_sheets import embedded_sheet
@@ -25,10 +27,28 @@ ALL = Policy(
 )
 
 
-def graded(sheet: Sheet, policy: Policy, draws: int = 8) -> PolicyGrade:
+def graded(sheet: Sheet, policy: Policy, draws: int = 8, target: TargetSet | None = None) -> PolicyGrade:
     weights = resampled_weights(np.random.default_rng(0), len(sheet), 200)
     chosen = [draw_couples(np.random.default_rng(seed), len(sheet) // 2, 0.3) for seed in range(draws)]
-    return grade(sheet, policy, weights, chosen)
+    return grade(sheet, Candidate(policy, target), weights, chosen)
+
+
+def test_a_policy_that_goes_by_a_target_set_keeps_what_is_near_it():
+    sheet = embedded_sheet(1)
+    sharp = sheet.pairs.embedded.image[sheet.originals[5:6]].astype(np.float16)  # the first is blurred
+    near = Absolute(method="absolute", signal="pair.norm_sim", ge=0.99)
+    policy = ALL.model_copy(update={"select": near, "target": Target(name="mine")})
+
+    found = graded(sheet, policy, target=target_set(sharp))
+
+    assert found.clean_kept.share == pytest.approx(1 / len(sheet))
+    assert found.clean_reasons == {Reason.BELOW_CUT: 98, Reason.BLURRY: 1}
+
+
+def test_nothing_is_held_against_evaluation_sets():
+    kept_out = ALL.model_copy(update={"decontaminate": Decontaminate(against=("mine",))})
+
+    assert graded(embedded_sheet(1), kept_out).clean_kept == graded(embedded_sheet(1), ALL).clean_kept
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pairsift.core.calibration import (
     contrast,
     decision_basis,
     draw_calibration,
+    references_basis,
     target_of,
 )
 from pairsift.core.columns import to_columns
@@ -116,18 +117,17 @@ def test_why_a_relative_signal_is_absent_is_what_the_alignment_says():
 
 
 def test_what_a_relative_signal_depends_on_has_a_name():
-    basis = decision_basis("cal", "tar", "pools")
+    basis = decision_basis(references_basis("cal", "tar"), "pools")
     chosen = policy(**BOTH)
 
     named = relative_identities(chosen, basis)
 
-    assert named == relative_identities(chosen, decision_basis("cal", "tar"))  # whatever the pools are
-    assert named["pair.norm_sim"] == relative_identities(chosen, decision_basis("other", "tar"))["pair.norm_sim"]
-    assert (
-        named["pair.neg_clip_loss"] == relative_identities(chosen, decision_basis("cal", "other"))["pair.neg_clip_loss"]
-    )
+    assert named == relative_identities(chosen, references_basis("cal", "tar"))  # whatever the pools are
+    loss, near = "pair.neg_clip_loss", "pair.norm_sim"
+    assert named[near] == relative_identities(chosen, references_basis("other", "tar"))[near]
+    assert named[loss] == relative_identities(chosen, references_basis("cal", "other"))[loss]
     others = [
-        relative_identities(chosen, decision_basis("other", "other")),
+        relative_identities(chosen, references_basis("other", "other")),
         relative_identities(policy(**BOTH | {"temperature": 0.5, "target": {"name": "mine", "norm": 2}}), basis),
     ]
     assert all(named[signal] != other[signal] for other in others for signal in named)
@@ -145,7 +145,8 @@ def test_what_a_relative_signal_depends_on_has_a_name():
     ],
 )
 def test_a_basis_is_read_back_and_one_without_a_target_set_is_as_ever(parts: tuple[str | None, ...], basis: str):
-    assert decision_basis(*parts) == basis  # type: ignore[arg-type] # pools are no None
+    calibration, target, pools = (*parts, None, None)[:3]
+    assert decision_basis(references_basis(calibration, target), pools or "") == basis
     assert calibration_of(basis) == (parts[0] or "none")
     assert target_of(basis) == (parts[1] if len(parts) > 1 else None)
 

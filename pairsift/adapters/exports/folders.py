@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
+from pairsift.adapters.confined import place_below
 from pairsift.adapters.durable import file_facts
 from pairsift.adapters.exports.request import ExportRequest
 from pairsift.adapters.exports.samples import Picture, Sample, picture_of, samples
@@ -88,7 +89,7 @@ def damaged_files(index: Path) -> Iterator[Path]:
     with index.open(encoding="ascii") as lines:
         for line in lines:
             sha256, _, name = line.rstrip("\n").partition("  ")
-            path = index.parent / name
+            path = place_below(index.parent, name)
             if not path.is_file() or file_facts(path).sha256 != sha256:
                 yield path
 

@@ -147,8 +147,8 @@ class CalibrationRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetRow:
-    """A target set under a name, for pairs scored in one way; `rows` pictures of `source`."""
+class NamedSetRow:
+    """A target or evaluation set under a name, for pairs scored in one way; `rows` pictures of `source`."""
 
     name: str
     score_fingerprint: str

@@ -137,20 +137,26 @@ dataset_calibration = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-# Target sets by the names that policies call them, as pairs scored so see them; of one name the newest row counts.
-target_set = Table(
-    "target_set",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("score_fingerprint", Text, nullable=False),
-    # Of the file under targets/.
-    Column("fingerprint", Text, nullable=False),
-    Column("rows", BigInteger, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-    Index(None, "name", "score_fingerprint"),
-)
+
+def _named_set(name: str) -> Table:
+    """Make a table of sets by the names that policies call them, as pairs scored so see them; the newest row counts."""
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("name", Text, nullable=False),
+        Column("score_fingerprint", Text, nullable=False),
+        # Of the file under targets/ or evaluation-sets/.
+        Column("fingerprint", Text, nullable=False),
+        Column("rows", BigInteger, nullable=False),
+        Column("source", Text, nullable=False),
+        Column("created_at", UtcDateTime, nullable=False),
+        Index(None, "name", "score_fingerprint"),
+    )
+
+
+target_set = _named_set("target_set")
+evaluation_set = _named_set("evaluation_set")
 
 run = Table(
     "run",
@@ -297,6 +303,9 @@ decision = Table(
     Column("duplicate_of", Text),
     Column("neg_clip_loss", Double),
     Column("norm_sim", Double),
+    # SET/KEY of the member of an evaluation set that the pair is, and how far it is.
+    Column("evaluation_match", Text),
+    Column("evaluation_distance", Double),
     # Stored, though it could be counted: a window in the view would read a whole partition to explain one pair.
     Column("export_row", Integer),
     sqlite_with_rowid=False,
@@ -433,5 +442,7 @@ DECISION_COLUMNS: tuple[str, ...] = (
     "duplicate_of",
     "neg_clip_loss",
     "norm_sim",
+    "evaluation_match",
+    "evaluation_distance",
 )
 """Order of the values in a row for `decision`; the store adds the ids and numbers the kept rows."""

@@ -128,6 +128,8 @@ def _decision_columns() -> tuple[ColumnElement[object], ...]:
         decision.c.reason,
         decision.c.duplicate_group,
         decision.c.duplicate_of,
+        decision.c.evaluation_match,
+        decision.c.evaluation_distance,
     )
 
 

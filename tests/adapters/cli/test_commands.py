@@ -2,18 +2,20 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from pairsift.core.signals import FUSION_MATCH, MASKED, SIGNALS
+from pairsift.models import text_detection
 from tasks import workplace
 from tests.command_line import Command
 
 COMMANDS = (
     ["run"], ["status"], ["explain"], ["check"], ["policies"], ["db", "upgrade"], ["doctor"], ["quantise"],
-    ["decide"], ["diff"], ["export"], ["calibrate"], ["evaluate"], ["adapt"], ["train-fusion"],
+    ["decide"], ["diff"], ["export"], ["calibrate"], ["evaluate"], ["adapt"], ["train-fusion"], ["evaluation-set"],
 )  # fmt: skip
 LOADED = """
 import sys
@@ -178,6 +180,25 @@ def test_doctor_finds_a_working_installation_well(pairsift: Command):
     assert {found["state"] for found in checks} == {"ok"}
 
 
+def test_doctor_says_which_extras_are_not_installed(pairsift: Command, monkeypatch: pytest.MonkeyPatch):
+    def without_s3(name: str) -> str:
+        if name == "s3fs":
+            raise PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr("pairsift.doctor.version", without_s3)
+    monkeypatch.setattr(text_detection, "find_spec", lambda _: None)
+    text_detection.detector_fingerprint.cache_clear()
+
+    code, out, _ = pairsift("doctor", "--json")
+
+    details = {found["what"]: found["detail"] for found in json.loads(out)["checks"]}
+    assert code == 0
+    assert details["object stores"] == "none: for s3:// install the extra s3 (pip install 'pairsift[s3]')"
+    assert details["text detection"].startswith("not installed: ")
+    assert "pip install 'pairsift[tmars]'" in details["text detection"]
+
+
 def test_doctor_says_what_is_amiss(pairsift: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("PAIRSIFT_STORAGE", str(tmp_path / "file"))
@@ -198,7 +219,7 @@ def test_check_finds_nothing_wrong_with_a_curated_shard(pairsift: Command, curat
     assert code == 0
     assert found["problems"] == []
     counts = {"committed partitions": 1, "pairs": 9, "decided partitions": 1, "files": 6, "manifests": 1}
-    assert found["checked"] == counts
+    assert found["checked"] == counts | {"reference files": 0}
 
 
 def flip_a_byte(path: Path) -> None:

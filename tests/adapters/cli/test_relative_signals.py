@@ -261,7 +261,7 @@ def test_embeddings_of_an_export_are_a_target_set_as_well(pairsift: Command, sha
         (["target", "short.npy", "--name", "My target"], "the command is not usable: name"),
         (["target", "empty", "--name", "mine"], "none of 1 pictures can be read"),
         (["decide", "source", "--policy", "near.yaml"], "`pairsift target SOURCE --name downstream`"),
-        (["evaluate", "source", "--policy", "negcliploss-and-normsim"], "which an exam has not got"),
+        (["evaluate", "source", "--policy", "near.yaml"], "`pairsift target SOURCE --name downstream`"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -87,7 +87,7 @@ def score_rows(n: int = 6, measured_by: int | None = None) -> list[tuple[object,
 
 def decision_rows(n: int = 6, dropped: int = 0) -> list[tuple[object, ...]]:
     """Quarantine pair 1, drop pair `dropped` and keep the others."""
-    return [(i, 1.5, 0.01, 0.02, *_verdict(i, dropped), i, 1, None, None, -0.2, None) for i in range(n)]
+    return [(i, 1.5, 0.01, 0.02, *_verdict(i, dropped), i, 1, None, None, -0.2, None, None, None) for i in range(n)]
 
 
 def _verdict(ordinal: int, dropped: int) -> tuple[Verdict, Reason | None]:

@@ -34,6 +34,8 @@ LINEAGE = [
         "reason",
         "duplicate_group",
         "duplicate_of",
+        "evaluation_match",
+        "evaluation_distance",
         "export_uri",
         "export_row",
         "score_fingerprint",

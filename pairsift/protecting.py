@@ -1,0 +1,138 @@
+"""Makes evaluation sets: pictures and captions that a model will be measured on, under a name for policies."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+
+from pairsift.adapters.evaluation_sets import write_evaluation_set
+from pairsift.adapters.sources import open_source, pairs_of
+from pairsift.adapters.store.engine import open_engine, prepare
+from pairsift.adapters.store.named_sets import current_set, register_sets
+from pairsift.adapters.store.rows import NamedSetRow
+from pairsift.adapters.store.tables import evaluation_set as evaluation_table
+from pairsift.config import PreprocessConfig, RunConfig
+from pairsift.core.copy_kinds import PERCEPTUAL_HASH
+from pairsift.core.evaluation_sets import Member, caption_digest
+from pairsift.core.preprocessing import prepare_caption, prepare_image
+from pairsift.core.records import Cleaner, Measurement, ReadPair
+from pairsift.errors import SourceError
+from pairsift.models.device import resolve
+from pairsift.models.encoder import load_encoder, picture_fit, score_fingerprint
+from pairsift.models.pictures import fit_picture
+from pairsift.picturing import Advance, Pictured, encode_pictures
+from pairsift.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The evaluation set that a name stands for now, and the one before (None: there was none).
+
+    Of `read` pairs these are the different `pictures`, of which so many are `unreadable`: they are found by their
+    bytes alone; and the different `captions`.
+    """
+
+    name: str
+    evaluation_set: str
+    before: str | None
+    encoder: str
+    source: str
+    read: int
+    pictures: int
+    unreadable: int
+    captions: int
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A different picture, or a pair without one, as far as the source is read: `pairs` have it, with these captions.
+
+    `captions` are digests, by cleaner. Of a picture without `bytes`, too large a one, only the sha256 is known.
+    """
+
+    key: str
+    picture: str | None
+    bytes: bool
+    captions: dict[Cleaner, set[str]] = field(default_factory=lambda: {cleaner: set() for cleaner in Cleaner})
+    pairs: int = 0
+
+
+def make_evaluation_set(source: str, name: str, config: RunConfig, advance: Advance) -> Outcome:
+    """Hash and encode a source's pictures, each once, hash their captions, and name them.
+
+    The set is for pairs that are scored with this config, by policies of any cleaner. SourceError where there is
+    neither a picture nor a caption.
+    """
+    started = time.monotonic()
+    prepare(Settings().store_url)
+    score = resolve(config.score)
+    drafts: dict[str, _Draft] = {}
+    members = _read(source, config.model_copy(update={"score": score}), drafts, advance)
+    made = write_evaluation_set(Settings().storage.absolute(), members)
+    scored = [score_fingerprint(score, config.preprocess, cleaner) for cleaner in Cleaner]
+    engine = open_engine(Settings().store_url)
+    before = current_set(engine, evaluation_table, name, scored[0])
+    if before != made.fingerprint:
+        rows = [NamedSetRow(name, each, made.fingerprint, len(members), source) for each in scored]
+        register_sets(engine, evaluation_table, rows)
+    return Outcome(
+        name=name,
+        evaluation_set=made.fingerprint,
+        before=before,
+        encoder=score.encoder,
+        source=source,
+        read=sum(draft.pairs for draft in drafts.values()),
+        pictures=sum(member.picture is not None for member in members),
+        unreadable=sum(member.picture is not None and member.embedding is None for member in members),
+        captions=len({digest for member in members for digest in member.captions[Cleaner.DEFAULT]}),
+        seconds=time.monotonic() - started,
+    )
+
+
+def _read(source: str, config: RunConfig, drafts: dict[str, _Draft], advance: Advance) -> list[Member]:
+    """Read a source into `drafts`, and give its members; a bounded number of pictures is in memory."""
+    look = partial(prepare_image, config=config.preprocess, fit=partial(fit_picture, fit=picture_fit(config.score)))
+    files = _different_files(source, config, drafts)
+    encoded = iter(list(encode_pictures(files, look, load_encoder(config.score), advance)))
+    members = [_member(draft, next(encoded) if draft.bytes else None) for draft in drafts.values()]
+    if not any(member.picture or member.captions[Cleaner.DEFAULT] for member in members):
+        raise SourceError(f"{source}: none of its pairs has a picture, or a caption that can be read")
+    return members
+
+
+def _different_files(source: str, config: RunConfig, drafts: dict[str, _Draft]) -> Iterator[bytes]:
+    """Give the source's image files, each different one once, and note all pairs in `drafts`."""
+    for spec in open_source(source).partitions({}, config.ingest):
+        for pair in pairs_of(spec, config.ingest):
+            picture = _picture_of(pair)
+            new = (picture or pair.pair.key) not in drafts
+            draft = drafts.setdefault(
+                picture or pair.pair.key, _Draft(pair.pair.key, picture, bytes=pair.image is not None)
+            )
+            draft.pairs += 1
+            _note_caption(draft, pair.caption, config.preprocess)
+            if new and pair.image is not None:
+                yield pair.image
+
+
+def _note_caption(draft: _Draft, caption: bytes | None, config: PreprocessConfig) -> None:
+    for cleaner, digests in draft.captions.items():
+        cleaned, _ = prepare_caption(caption, config, cleaner)
+        if cleaned is not None:
+            digests.add(caption_digest(cleaned))
+
+
+def _member(draft: _Draft, pictured: Pictured | None) -> Member:
+    measured, embedding = pictured or (Measurement(), None)
+    found = measured.values.get(PERCEPTUAL_HASH)
+    captions = {cleaner: sorted(digests) for cleaner, digests in draft.captions.items()}
+    return Member(draft.key, draft.picture, found if isinstance(found, str) else None, embedding, captions)
+
+
+def _picture_of(pair: ReadPair) -> str | None:
+    """Give the sha256 of a pair's image file, None where it has none."""
+    if pair.image is None:
+        return pair.image_sha256
+    return sha256(pair.image).hexdigest()
