@@ -151,7 +151,31 @@ def render_status(status: Mapping[str, Any]) -> list[RenderableType]:
         if drifted:
             shown = [(partition, drift["level"], tell_drift(drift)) for partition, drift in drifted]
             parts.append(table(f"Drift in {dataset}", DRIFT_COLUMNS, shown))
-    return parts or [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
+    if not parts:
+        return [plain_line("Nothing has been curated yet: pairsift run SOURCE")]
+    return [*parts, *map(plain_line, stored_lines(status["store"]))]
+
+
+def stored_lines(store: Mapping[str, Any]) -> list[str]:
+    """Say how much is stored, and how much more is to be expected."""
+    kinds = [f"{name} {size(store[f'{name}_bytes'])}" for name in ("database", "chunks", "exports")]
+    lines = [f"Stored    {store['pairs']:,} pairs, {store['rows']:,} with superseded ones: {', '.join(kinds)}"]
+    if store["bytes_to_come"] is not None and store["partitions_to_come"]:
+        per_pair = f"{size(store['bytes_per_pair'])} a pair so far"
+        to_come = f"some {store['pairs_to_come']:,} pairs of {store['partitions_to_come']:,} partitions"
+        lines.append(
+            f"To come   about {size(store['bytes_to_come'])}: {per_pair}, {to_come}, if they are as the others"
+        )
+    return lines
+
+
+def size(count: float) -> str:
+    """Write a number of bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
 
 
 def render_explain(story: Mapping[str, Any]) -> list[RenderableType]:

@@ -17,6 +17,7 @@ PairsiftError
 │   ├── OutsideStorageError        the store names a file outside the storage folder: somebody changed the database
 │   ├── DiskFullError              a disk has no room for a file: make room, then run again
 │   ├── StorageError               an object store did not answer, or not wholly: run again
+│   ├── ForgottenError             pairs were forgotten meanwhile: run again, without them
 │   ├── InterruptedRunError        the run was stopped: the same command goes on where it stopped
 │   └── ConservationError          pairs read ≠ kept + dropped + quarantined: a bug, report it
 ├── DatabaseGoneError            the database went away during a run: when it is back, the same command goes on (exit 1)
@@ -91,6 +92,10 @@ class DiskFullError(PartitionError):
 
 class StorageError(PartitionError):
     """An object store did not answer, or not wholly, however often its library asked."""
+
+
+class ForgottenError(PartitionError):
+    """A pair that is being written was forgotten since it was read."""
 
 
 class InterruptedRunError(PartitionError):

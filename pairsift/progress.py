@@ -58,6 +58,20 @@ def steps_shown(*, shown: bool) -> Iterator[Watch]:
         yield watch
 
 
+@contextmanager
+def told_steps(shown: bool) -> Iterator[Callable[[str], None]]:
+    """Tell on standard error what is being done while the block runs: the function that it gets is told each step."""
+    with Progress(
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not shown,
+    ) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda step: bar.update(task, description=step)
+
+
 class ProgressDisplay:
     """Draws what the store says; the partitions that had ended before it was made are left out."""
 

@@ -10,8 +10,10 @@ from pairsift.adapters.pairlist import PairList, read_identities, write_pairs
 from pairsift.adapters.sources import read_partition
 from pairsift.adapters.store.protocol import ledgered_chunks
 from pairsift.adapters.store.registry import partition_spec
+from pairsift.adapters.store.tombstones import load_tombstones
 from pairsift.config import PartitionJob
 from pairsift.core.fingerprint import chunk_fingerprint
+from pairsift.core.forgetting import blank, is_forgotten, is_hidden
 from pairsift.core.ingesting import check_damage, identify, tell_damage
 from pairsift.core.policy import Policy
 from pairsift.core.records import Damage, IngestedPair
@@ -55,16 +57,19 @@ def log_ingested(key: str, ingested: IngestedPartition) -> None:
 
 
 def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair]:
-    """Read the source's pairs one by one; damage is put aside."""
+    """Read the source's pairs one by one, of forgotten ones only that they are there; damage is put aside."""
     spec = partition_spec(store(), job.partition_id)
     wanted = Policy.model_validate_json(job.policy).source_columns.union(job.config.ingest.source_columns)
     config = job.config.ingest.model_copy(update={"source_columns": tuple(sorted(wanted))})
+    tombstones = load_tombstones(store())
     ordinal = 0
     for found in read_partition(spec, config):
         if isinstance(found, Damage):
             damage.append(found)
             continue
-        yield identify(ordinal, found, job.config.preprocess.max_caption_bytes, wanted)
+        pair = identify(ordinal, found, job.config.preprocess.max_caption_bytes, wanted)
+        forgotten = is_hidden(pair.key) or is_forgotten(pair.uid, pair.image_sha256, tombstones)
+        yield blank(ordinal) if forgotten else pair
         ordinal += 1
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 from sqlalchemy import Engine
 
+from pairsift.adapters.scratch import database_scratch
 from pairsift.adapters.store.engine import open_engine
-from pairsift.core.fingerprint import fingerprint
 from pairsift.models.device import CORES, limit_threads
 from pairsift.settings import Settings
 
@@ -27,9 +27,9 @@ def storage() -> Path:
 
 
 def scratch() -> Path:
-    """Return this database's folder of scratch: two databases on one storage both count their partitions from 1."""
+    """Return this database's folder of scratch."""
     folder = (Settings().scratch or storage() / "scratch").absolute()
-    return folder / fingerprint(store().url.render_as_string(hide_password=True))[:16]
+    return database_scratch(folder, store().url.render_as_string(hide_password=True))
 
 
 @cache

@@ -1,6 +1,7 @@
 """The chunk file: everything measured of a chunk's pairs, durable and checked when it is read."""
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,11 +72,15 @@ def write_chunk(storage: Path, fingerprint: str, data: ChunkData) -> ChunkFile:
 
 
 def find_chunk(storage: Path, fingerprint: str) -> ChunkFile | None:
-    """Find a whole chunk file, whoever wrote it: a pilot, or an attempt that came no further; None if there is none."""
+    """Find a whole chunk file, whoever wrote it: a pilot, or an attempt that came no further; None if there is none.
+
+    From now on it counts as new, so that `pairsift prune` leaves it to whoever is about to enter it in the ledger.
+    """
     uri = chunk_uri(fingerprint)
     try:
         rows = len(read_chunk(storage / uri).uids)
-    except ChunkDamagedError:
+        os.utime(storage / uri)
+    except (ChunkDamagedError, FileNotFoundError):
         return None
     facts = file_facts(storage / uri)
     return ChunkFile(uri, facts.sha256, facts.size, rows)

@@ -102,6 +102,13 @@ def complete_exports(engine: Engine, storage: Path, asked: ExportAsked, keys: Co
     return sum(work.complete(part, sets) for part in parts)
 
 
+def export_anew(
+    engine: Engine, storage: Path, asked: ExportAsked, part: CommittedPartition, shown: DecisionSetRow
+) -> list[ExportRow]:
+    """Write just the formats asked for of one attempt's decisions, whether it stands or not; nothing is entered."""
+    return _Work(engine, storage, asked.dataset, asked.out, asked.formats).write(part, shown)
+
+
 def stored_batches(
     engine: Engine, storage: Path, attempt_id: int, decision_set_id: int, chunks: Sequence[str]
 ) -> Iterator[ExportBatch]:
@@ -139,7 +146,7 @@ class _Work:
         for part in parts:
             decided = chosen.of(part, deciding[part.attempt_id])
             if decided is not None:
-                files = self._write(part, decided)
+                files = self.write(part, decided)
                 if enter_export(self.engine, part, decided.id, self.out, files):
                     yield part, files
             advance()
@@ -153,7 +160,7 @@ class _Work:
             return False
         same = (each for each in whole if self._says_the_same(part, sets[each], shown))
         alike = next(same, None)
-        files = self._write(part, shown) if alike is None else exports[alike]
+        files = self.write(part, shown) if alike is None else exports[alike]
         enter_export(self.engine, part, shown.id, self.out, files)
         return alike is None
 
@@ -166,7 +173,8 @@ class _Work:
         rows = [decision_columns(self.engine, part.attempt_id, each.id, WRITTEN) for each in (one, other)]
         return rows[0] == rows[1]
 
-    def _write(self, part: CommittedPartition, shown: DecisionSetRow) -> list[ExportRow]:
+    def write(self, part: CommittedPartition, shown: DecisionSetRow) -> list[ExportRow]:
+        """Write the files of an attempt's decisions."""
         decided = decision_fingerprint(part.score_fingerprint, shown.calibration, shown.policy_sha256)
         digest = stored_digest(self.engine, part.attempt_id, shown.id)
         request = ExportRequest(

@@ -1,8 +1,10 @@
-"""Files that others read, in a folder or in an object store: put there whole, looked at, read back."""
+"""Files that others read, in a folder or in an object store: put there whole, looked at, read back, removed."""
 
+import os
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +15,15 @@ from pairsift.adapters.uploading import upload, write_bytes, write_if_unchanged
 
 LISTED_FILES = 3
 """A folder of which so many are wanted is listed: a partition's own, not the one that has all shards."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that was found: its path or URI, size in bytes, and when it was written, in seconds since 1970."""
+
+    uri: str
+    size: int
+    modified: float
 
 
 def publish(uri: str, scratch: Path, write: Callable[[Path], object]) -> FileFacts:
@@ -84,6 +95,44 @@ def bytes_at(uri: str) -> bytes | None:
             return stream.read()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def files_below(folder: str) -> Iterator[FoundFile]:
+    """List all files below a folder, hidden ones too, in no order; none where it is not there."""
+    path = local_path(folder)
+    if path is None:
+        yield from _found_remote(folder)
+        return
+    for place, _, names in os.walk(path):
+        for name in names:
+            file = Path(place, name)
+            with suppress(FileNotFoundError):  # removed, or renamed, since it was listed
+                facts = file.stat()
+                yield FoundFile(str(file), facts.st_size, facts.st_mtime)
+
+
+def remove_file(uri: str) -> None:
+    """Remove a file, and on a disk the folders that are empty then; nothing where it is not there."""
+    path = local_path(uri)
+    if path is not None:
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # not empty
+            path.parent.rmdir()
+            path.parent.parent.rmdir()
+        return
+    system, name = open_system(uri)
+    with answering(uri), suppress(FileNotFoundError):
+        system.rm_file(name)
+
+
+def _found_remote(folder: str) -> Iterator[FoundFile]:
+    system, name = open_system(folder)
+    protocol = folder.partition("://")[0]
+    with answering(folder):
+        found = system.find(name, detail=True)
+    for place, facts in found.items():
+        modified = facts["LastModified"] if "LastModified" in facts else system.modified(place)
+        yield FoundFile(f"{protocol}://{place}", int(facts["size"]), modified.timestamp())
 
 
 def _size_at(uri: str, listed: dict[str, dict[str, int]] | None) -> int | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pairsift.adapters.durable import needing_room
 from pairsift.core.deciding import Decision, PartitionDecision, to_decisions
 from pairsift.core.drift import Statistics
+from pairsift.core.fingerprint import fingerprint
 from pairsift.core.mismatch import Mismatch
 from pairsift.core.preprocessing import Prepared
 from pairsift.core.records import Measurement, Reason, Verdict
@@ -36,6 +37,11 @@ class PreparedPairs:
     captions: list[str | None]
     measurements: list[Measurement]
     masked_of: NDArray[np.int64]
+
+
+def database_scratch(folder: Path, database: str) -> Path:
+    """Name the folder of one database, by its URL: two on one storage both count their partitions from 1."""
+    return folder / fingerprint(database)[:16]
 
 
 def scratch_folder(scratch: Path, partition_id: int, fence: int) -> Path:

@@ -2,9 +2,9 @@
 
 # In the order in which --help lists them:
 # isort: off
-from pairsift.cli import running, looking, reviewing, deciding, examining, training
+from pairsift.cli import running, looking, reviewing, deciding, keeping, examining, training
 
 # isort: on
 from pairsift.cli.app import app, main
 
-__all__ = ["app", "deciding", "examining", "looking", "main", "reviewing", "running", "training"]
+__all__ = ["app", "deciding", "examining", "keeping", "looking", "main", "reviewing", "running", "training"]

@@ -15,11 +15,14 @@ from pairsift.errors import UnusableInputError
 def status(
     dataset: Annotated[str | None, typer.Option(help="Only this data set.")] = None, as_json: Json = False
 ) -> None:
-    """Show every partition: its state, its attempts, what was read and kept, and why it failed."""
+    """Show every partition: its state, its attempts, what was read and kept, and why it failed; and what is stored."""
     from pairsift.adapters.store import queries  # SQLAlchemy takes a third of a second
+    from pairsift.adapters.store.sizes import measure_store
     from pairsift.console import render_status, show
 
-    show({"partitions": queries.status(opened_store(), dataset)}, as_json, render_status)
+    engine = opened_store()
+    stored = asdict(measure_store(engine))
+    show({"partitions": queries.status(engine, dataset), "store": stored}, as_json, render_status)
 
 
 @app.command(epilog="**Example**\n\n`pairsift explain 000000017`")

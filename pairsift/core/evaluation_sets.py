@@ -20,7 +20,7 @@ from pairsift.core.duplicates import Bytes, to_bytes
 from pairsift.core.embedded import COSINE_STEP, rounded
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.judgements import reason_code
-from pairsift.core.judging import judge_unreadable
+from pairsift.core.judging import judge_unread
 from pairsift.core.near_copies import Hashes, parse_hashes, ties_within
 from pairsift.core.records import Cleaner, Reason
 from pairsift.core.semantic_copies import measured_rows
@@ -136,7 +136,7 @@ def find_matches(
     asked: Decontaminate, sets: Mapping[str, EvaluationSet], suspects: Suspects, columns: Columns, cleaner: Cleaner
 ) -> Matches:
     """Find which of the readable pairs are in the evaluation sets, by name, that a policy asks for."""
-    readable, codes = judge_unreadable(columns).kept, np.zeros(columns.count, dtype=np.uint8)
+    readable, codes = judge_unread(columns).kept, np.zeros(columns.count, dtype=np.uint8)
     members: Words = np.full(columns.count, None, dtype=np.object_)
     distances = np.full(columns.count, np.nan)
     for reason in EVALUATION_REASONS:

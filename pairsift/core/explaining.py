@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pairsift.core.columns import to_columns
 from pairsift.core.judgements import REASONS
-from pairsift.core.judging import judge_unreadable
+from pairsift.core.judging import judge_unread
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason, SignalValue, Verdict
 from pairsift.core.rules import explain_first_failure
@@ -20,7 +20,9 @@ def explain_rule(policy: Policy, values: Mapping[str, SignalValue], unmeasurable
     relative = {name: unknown for name in policy.relative if values.get(name) is None}
     asked = {condition.signal for rule in policy.rules for condition in (rule, *rule.unless)}
     columns = to_columns(1, {signal: [values.get(signal)] for signal in asked}, [{**unmeasurable, **relative}])
-    unreadable = REASONS[judge_unreadable(columns).reasons[0]]
-    if unreadable is not None:
-        return f"cannot be read → {Verdict.QUARANTINE} ({unreadable})"
+    unread = REASONS[judge_unread(columns).reasons[0]]
+    if unread is Reason.FORGOTTEN:
+        return f"was taken down → {Verdict.DROP} ({unread})"
+    if unread is not None:
+        return f"cannot be read → {Verdict.QUARANTINE} ({unread})"
     return explain_first_failure(policy.rules, columns, 0)

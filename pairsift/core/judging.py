@@ -35,6 +35,8 @@ UNREADABLE: tuple[Reason, ...] = (
 )
 """The image or the caption cannot be read: always quarantine. In order: the image's reason is told first."""
 
+_TOLD_FIRST = (Reason.FORGOTTEN, *UNREADABLE)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedCopies:
@@ -106,7 +108,7 @@ def _fingerprint(copies: NamedCopies) -> str:
 
 def judge_by_rules(columns: Columns, policy: Policy) -> Judgements:
     """Judge unreadable pairs, parts of evaluation sets and failed rules; KEEP: it passed, and may be a copy."""
-    judged = judge_unreadable(columns)
+    judged = judge_unread(columns)
     if policy.decontaminate is not None:
         judged = _judge_matches(judged, columns.matches)
     left = judged.kept
@@ -121,15 +123,16 @@ def _judge_matches(judged: Judgements, matches: Matches | None) -> Judgements:
     return overrule(judged, matches.places, dropped)
 
 
-def judge_unreadable(columns: Columns) -> Judgements:
-    """Quarantine the pairs of which a signal is unmeasurable since image or caption cannot be read."""
-    place = np.full(len(REASONS), len(UNREADABLE), dtype=np.uint8)
-    place[[reason_code(reason) for reason in UNREADABLE]] = np.arange(len(UNREADABLE))
-    first = np.full(columns.count, len(UNREADABLE), dtype=np.uint8)
+def judge_unread(columns: Columns) -> Judgements:
+    """Drop the pairs that are forgotten, and quarantine those of which image or caption cannot be read."""
+    place = np.full(len(REASONS), len(_TOLD_FIRST), dtype=np.uint8)
+    place[[reason_code(reason) for reason in _TOLD_FIRST]] = np.arange(len(_TOLD_FIRST))
+    first = np.full(columns.count, len(_TOLD_FIRST), dtype=np.uint8)
     for codes in columns.reasons.values():
         first = np.minimum(first, place[codes])
-    told = np.array([*map(reason_code, UNREADABLE), 0], dtype=np.uint8)[first]
-    return Judgements(np.where(told > 0, QUARANTINE, KEEP).astype(np.uint8), told)
+    told = np.array([*map(reason_code, _TOLD_FIRST), 0], dtype=np.uint8)[first]
+    verdicts = np.select([told == reason_code(Reason.FORGOTTEN), told > 0], [DROP, QUARANTINE], KEEP)
+    return Judgements(verdicts.astype(np.uint8), told)
 
 
 def _copies_within(table: PairTable, policy: Policy, candidates: Flags) -> NamedCopies:

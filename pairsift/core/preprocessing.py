@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from pairsift.config import PreprocessConfig
 from pairsift.core.caption_signals import text_signals
 from pairsift.core.captions import clean_caption, read_caption
+from pairsift.core.forgetting import FORGOTTEN_UID
 from pairsift.core.image_signals import image_signals
 from pairsift.core.images import decode_image, enhance
 from pairsift.core.records import Cleaner, IngestedPair, Measurement, Reason
 from pairsift.core.signals import IMAGE_SIGNALS, TEXT_SIGNALS
 
+_MEASURED = (*IMAGE_SIGNALS, *TEXT_SIGNALS)
 Pixels = NDArray[np.uint8]
 FitPicture = Callable[[Pixels], Pixels]
 """Brings an RGB picture (h, w, 3) uint8 to the size that an encoder takes."""
@@ -75,6 +77,9 @@ def prepare_pairs(
     seen: dict[str | None, Prepared] = {}
     pictures = 0
     for pair in pairs:
+        if pair.uid == FORGOTTEN_UID:
+            yield Prepared(pair.uid, None, None, None, _unmeasurable(_MEASURED, Reason.FORGOTTEN))
+            continue
         known = seen.get(pair.image_sha256)
         if known is None:
             image = picture(pair)

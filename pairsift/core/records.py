@@ -41,6 +41,8 @@ class Reason(StrEnum):
     CAPTION_NOT_UTF8 = "caption_not_utf8"
     CAPTION_TOO_LONG = "caption_too_long"
     CAPTION_EMPTY = "caption_empty"
+    # It was taken down: nothing of it is read, measured or stored.
+    FORGOTTEN = "forgotten"
     # The pair can be read, but a model cannot measure it.
     LANGUAGE_UNSUPPORTED = "language_unsupported"
     SIGNAL_UNMEASURABLE = "signal_unmeasurable"

@@ -18,6 +18,7 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.CAPTION_NOT_UTF8: "the caption's bytes are no text",
     Reason.CAPTION_TOO_LONG: "the caption has more bytes than the config allows",
     Reason.CAPTION_EMPTY: "nothing is left of the caption after cleaning",
+    Reason.FORGOTTEN: "it was taken down, and nothing of it is stored",
     Reason.LANGUAGE_UNSUPPORTED: "the encoder does not know the caption's language",
     Reason.SIGNAL_UNMEASURABLE: "a signal that the policy needs has no value",
     Reason.SOURCE_COLUMN_MISSING: "the source carries no such column of the pair, or one of another kind",

@@ -2,9 +2,12 @@
 
 from pairsift.adapters.exports.catalog import (
     FORMATS,
+    WITHOUT_PICTURES,
     ExportedFile,
+    dataset_folder,
     file_names,
     files_are_there,
+    formats_of,
     out_folder,
     require_formats,
     require_out,
@@ -17,12 +20,15 @@ from pairsift.adapters.exports.request import ExportBatch, ExportRequest
 __all__ = [
     "FORMATS",
     "INDEX",
+    "WITHOUT_PICTURES",
     "ExportBatch",
     "ExportRequest",
     "ExportedFile",
     "damaged_files",
+    "dataset_folder",
     "file_names",
     "files_are_there",
+    "formats_of",
     "manifest_is_current",
     "out_folder",
     "require_formats",

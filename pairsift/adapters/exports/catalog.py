@@ -61,6 +61,10 @@ FORMATS: Mapping[str, Sequence[Part]] = {
 """Every format and its files, in the order they are written."""
 
 
+WITHOUT_PICTURES = ("pairs", "embeddings", "uids", "clip-retrieval")
+"""Formats that are written from what is stored; for the others the pictures are read again from their source."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
     """A written file: its name in the manifest, absolute path or URI, number of rows, sha256 and size in bytes."""
@@ -96,6 +100,12 @@ def require_formats(formats: Iterable[str], out: str) -> None:
 def file_names(formats: Iterable[str]) -> tuple[str, ...]:
     """Name the files of some formats as ledger and manifest do."""
     return tuple(part.name for name in formats for part in FORMATS[name])
+
+
+def formats_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Name the formats that files of these names are of."""
+    there = set(names)
+    return tuple(name for name, parts in FORMATS.items() if there.intersection(part.name for part in parts))
 
 
 def files_are_there(files: Sequence[ExportRow]) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pairsift.adapters.sources.files import SourceFile, look_at, path_component
 from pairsift.core.fingerprint import fingerprint
+from pairsift.core.forgetting import hidden
 from pairsift.core.records import PartitionSpec
 from pairsift.errors import ContainerDamagedError, SourceChangedError, SourceError
 
@@ -94,7 +95,7 @@ def member_slices(
     own = re.compile(rf"{re.escape(start)}\d+")
     slices: dict[str, Sequence[str]] = {key: there for key, there in known.items() if own.fullmatch(key)}
     assigned = {member for there in slices.values() for member in there}
-    new = [member for member in members if member not in assigned]
+    new = [member for member in members if member not in assigned and hidden(member) not in assigned]
     first = 1 + max((int(key.removeprefix(start)) for key in slices), default=-1)
     cuts = range(0, len(new), size)
     slices |= {f"{start}{first + n:05d}": tuple(new[cut : cut + size]) for n, cut in enumerate(cuts)}

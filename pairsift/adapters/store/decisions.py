@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, Select, Text, and_, cast, func, or_, select
+from sqlalchemy import Connection, Engine, Select, Text, and_, cast, func, or_, select
 
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.bulk import fetch_rows
@@ -31,9 +31,10 @@ from pairsift.adapters.store.tables import (
     score,
 )
 from pairsift.core.conditions import nearest
+from pairsift.core.forgetting import FORGOTTEN_UID
 from pairsift.core.judgements import SELECTED_OUT
-from pairsift.core.records import Verdict
-from pairsift.errors import ConfigError, ConservationError
+from pairsift.core.records import Reason, Verdict
+from pairsift.errors import ConfigError, ConservationError, ForgottenError
 
 ROWS_AT_ONCE = 1000
 
@@ -82,27 +83,38 @@ def find_dataset(engine: Engine, name: str) -> int:
 
 def committed_partitions(engine: Engine, dataset_id: int) -> list[CommittedPartition]:
     """List, by key, the partitions that have a committed attempt."""
-    query = (
-        select(
-            partition.c.id,
-            partition.c.key,
-            attempt.c.id.label("attempt_id"),
-            attempt.c.number,
-            attempt.c.n_read.label("pairs"),
-            attempt.c.chunks,
-            attempt.c.score_fingerprint,
-            partition.c.shown_decision_set_id,
-            policy.c.text.label("policy_text"),
-        )
-        .select_from(partition)
-        .join(attempt, attempt.c.id == partition.c.committed_attempt_id)
-        .join(decision_set, decision_set.c.id == attempt.c.decision_set_id)
-        .join(policy, policy.c.id == decision_set.c.policy_id)
-        .where(partition.c.dataset_id == dataset_id)
-        .order_by(partition.c.key)
+    stands = attempt.c.id == partition.c.committed_attempt_id
+    query = _select_committed().join(attempt, stands).where(partition.c.dataset_id == dataset_id)
+    return _committed(engine, query)
+
+
+def attempt_alone(engine: Engine, attempt_id: int) -> CommittedPartition:
+    """Give a partition as if one of its attempts, which was committed once, stood committed."""
+    query = _select_committed().join(attempt, attempt.c.partition_id == partition.c.id)
+    (part,) = _committed(engine, query.where(attempt.c.id == attempt_id))
+    return part
+
+
+def _select_committed() -> Select[Any]:
+    return select(
+        partition.c.id,
+        partition.c.key,
+        attempt.c.id.label("attempt_id"),
+        attempt.c.number,
+        attempt.c.n_read.label("pairs"),
+        attempt.c.chunks,
+        attempt.c.score_fingerprint,
+        partition.c.shown_decision_set_id,
+        policy.c.text.label("policy_text"),
+    ).select_from(partition)
+
+
+def _committed(engine: Engine, query: Select[Any]) -> list[CommittedPartition]:
+    by = query.join(decision_set, decision_set.c.id == attempt.c.decision_set_id).join(
+        policy, policy.c.id == decision_set.c.policy_id
     )
     with engine.connect() as connection:
-        rows = [row._asdict() for row in connection.execute(query)]
+        rows = [row._asdict() for row in connection.execute(by.order_by(partition.c.key))]
     return [CommittedPartition(**{**row, "chunks": tuple(row["chunks"])}) for row in rows]
 
 
@@ -189,13 +201,14 @@ def decide_attempt(engine: Engine, made: DecidedRow, rows: Iterable[tuple[object
 
     Two at once never double a row: the second waits for the first, and finds them there. ConservationError if they
     are not exactly as counted. The rows are of an attempt, which never changes: if its partition has been committed
-    again meanwhile they do no harm.
+    again meanwhile they do no harm. ForgottenError if one of its pairs was taken down since it was read.
     """
     prepared = list(prepare_decisions(made.attempt_id, made.decision_set_id, rows))  # while no one waits for the lock
     with writing(engine) as connection:
         if not enter_decided(connection, made):
             return False
         append_decisions(connection, prepared)
+        _refuse_forgotten(connection, made)
         found = verdict_counts(connection, made.attempt_id, made.decision_set_id)
         if found != made.counts or not found.conserved:
             raise ConservationError(
@@ -204,14 +217,36 @@ def decide_attempt(engine: Engine, made: DecidedRow, rows: Iterable[tuple[object
     return True
 
 
+def _refuse_forgotten(connection: Connection, made: DecidedRow) -> None:
+    """Refuse decisions that say anything else of a pair that was taken down than that it was."""
+    same_pair = and_(decision.c.attempt_id == pair.c.attempt_id, decision.c.ordinal == pair.c.ordinal)
+    otherwise = (
+        select(pair.c.ordinal)
+        .join(decision, same_pair)
+        .where(pair.c.uid == FORGOTTEN_UID, pair.c.attempt_id == made.attempt_id)
+        .where(decision.c.decision_set_id == made.decision_set_id)
+        .where(decision.c.reason.is_distinct_from(Reason.FORGOTTEN))
+    )
+    if connection.execute(otherwise.limit(1)).one_or_none() is not None:
+        raise ForgottenError(
+            f"pairs of attempt {made.attempt_id} were forgotten meanwhile: give the same command again"
+        )
+
+
 def enter_export(
     engine: Engine, part: CommittedPartition, decision_set_id: int, out_uri: str, files: Sequence[ExportRow]
 ) -> bool:
-    """Enter the files written of an attempt's decisions; False if its partition was committed anew meanwhile."""
+    """Enter the files written of an attempt's decisions.
+
+    False if its partition was committed anew meanwhile, or has other chunks, since some of its pairs were taken down.
+    """
     # The row is locked, as by every other writer of exports: two that enter the same wait for each other.
     lock = select(partition.c.committed_attempt_id).where(partition.c.id == part.id).with_for_update(key_share=True)
     with writing(engine) as connection:
         if connection.scalar(lock) != part.attempt_id:
+            return False
+        chunks = select(attempt.c.chunks).where(attempt.c.id == part.attempt_id)
+        if connection.execute(chunks).scalar_one() != list(part.chunks):
             return False
         replace_exports(connection, part.attempt_id, decision_set_id, out_uri, files)
     return True

@@ -37,6 +37,7 @@ from pairsift.adapters.store.tables import (
     partition,
     score,
 )
+from pairsift.adapters.store.tombstones import refuse_forgotten
 from pairsift.core.records import Verdict
 from pairsift.errors import ConservationError, Fenced
 
@@ -89,12 +90,13 @@ def commit_attempt(engine: Engine, claim: Claim, result: AttemptResult) -> None:
     """Make an attempt's rows the partition's truth, in one transaction: all of it or nothing.
 
     Safe to call again after a lost reply. Fenced if another attempt has the partition; ConservationError if the rows
-    are not exactly the pairs read, each scored and decided once.
+    are not exactly the pairs read, each scored and decided once; ForgottenError if one was taken down meanwhile.
     """
     with writing(engine) as connection:
         if _hold_or_done(connection, claim):
             return
         _append_rows(connection, claim, result)
+        refuse_forgotten(connection, claim.attempt_id, f"partition {claim.partition_id}")
         _check_conservation(connection, claim, result)
         decided = DecidedRow(claim.attempt_id, result.decision_set_id, result.counts, result.mismatch)
         enter_decided(connection, decided)

@@ -111,6 +111,33 @@ def test_run_says_how_many_pairs_were_measured_before_where_there_are_some():
     assert "Recalled" not in drawn(render_run(run_summary(recalled=0)))
 
 
+STORE = {
+    "pairs": 1_000_000,
+    "rows": 2_000_000,
+    "database_bytes": 2_000_000_000,
+    "chunks_bytes": 900_000_000,
+    "exports_bytes": 100_000_000,
+    "bytes_per_pair": 1500.0,
+    "partitions_to_come": 7,
+    "pairs_to_come": 70_000,
+    "bytes_to_come": 105_000_000,
+}
+
+
+def test_status_tells_what_is_stored_and_what_is_to_come():
+    row = dict.fromkeys(("status", "attempt", "pairs_read", "pairs_kept", "pairs_dropped", "pairs_quarantined"))
+    rows = [{"dataset": "cats", "partition": "a", "error": None, "damage": None, "drift": None, **row}]
+
+    shown = drawn(render_status({"partitions": rows, "store": STORE}))
+    done = drawn(render_status({"partitions": rows, "store": {**STORE, "partitions_to_come": 0}}))
+
+    assert (
+        "1,000,000 pairs, 2,000,000 with superseded ones: database 2.0 GB, chunks 900.0 MB, exports 100.0 MB" in shown
+    )
+    assert "To come   about 105.0 MB: 1.5 kB a pair so far, some 70,000 pairs of 7 partitions" in shown
+    assert "To come" not in done
+
+
 LANGUAGE = {"name": "text.language", "before": "en", "now": "fr", "psi": 1.2, "ks": 0.6, "points": None}
 
 
@@ -123,12 +150,12 @@ def test_status_names_what_drifted_below_the_partitions_of_its_data_set():
         for partition, drift in (("a", drifted), ("b", still), ("c", None))
     ]
 
-    shown = drawn(render_status({"partitions": rows})).partition("Drift in cats")[2]
+    shown = drawn(render_status({"partitions": rows, "store": STORE})).partition("Drift in cats")[2]
 
     assert [line.strip().split(maxsplit=2) for line in shown.splitlines() if "PSI" in line] == [
         ["a", "fail", "text.language PSI 1.20, KS 0.60 (en → fr)"]
     ]
-    assert "Drift" not in drawn(render_status({"partitions": rows[1:]}))
+    assert "Drift" not in drawn(render_status({"partitions": rows[1:], "store": STORE}))
 
 
 def test_status_names_the_partitions_of_which_a_part_could_not_be_read():
@@ -139,12 +166,12 @@ def test_status_names_the_partitions_of_which_a_part_could_not_be_read():
         for partition, damaged in damage.items()
     ]
 
-    shown = drawn(render_status({"partitions": rows})).partition("Degraded in cats")[2]
+    shown = drawn(render_status({"partitions": rows, "store": STORE})).partition("Degraded in cats")[2]
 
     assert [line.strip().split(maxsplit=2) for line in shown.splitlines() if "lost" in line] == [
         ["a", "2", "half of it (byte 7; pairs lost: 3)"]
     ]
-    assert "Degraded" not in drawn(render_status({"partitions": rows[1:]}))
+    assert "Degraded" not in drawn(render_status({"partitions": rows[1:], "store": STORE}))
 
 
 def test_run_names_what_drifted_and_nothing_where_nothing_did():
@@ -177,7 +204,7 @@ def test_status_and_run_let_no_control_character_of_an_error_or_a_key_through():
         drift={"window": 1, "compared": 1, "moved": [{"partition": text, "level": "warn", "told": text}]},
     )
 
-    shown = drawn(render_status({"partitions": [row | {"drift": drift}]})) + drawn(render_run(summary))
+    shown = drawn(render_status({"partitions": [row | {"drift": drift}], "store": STORE})) + drawn(render_run(summary))
 
     assert "\x1b" not in shown
     assert r"\u{1b}]0;title\u{7}" in shown

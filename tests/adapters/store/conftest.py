@@ -66,6 +66,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def postgresql_copy(postgresql_url: str, postgresql_template: str) -> str:
+    """Name a PostgreSQL database at the current version, with nothing in it."""
+    return _postgresql_database(postgresql_url, f"test_{next(_numbers)}", postgresql_template)
+
+
+@pytest.fixture
 def clock() -> Clock:
     return Clock()
 
