@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[1]
 POOL = "pairsift"
 QUEUES = {
     "parents": "Runs that plan, dispatch, rerun and reap; their worker needs no GPU.",
-    "partitions": "One partition a run; one worker for each GPU.",
+    "partitions": "One partition or one training a run; one worker for each GPU.",
 }
 PREFIX = "pairsift: "
 """What the names of our automations start with; no other automation is touched."""

@@ -26,6 +26,10 @@ MOST_IMAGE_BYTES = 1 << 28
 ExportFormat = Literal["shard", "images", "clip-retrieval", "open-clip-csv", "kohya"]
 """What an export can also be written as, by `adapters.exports`."""
 
+Augmentation = Literal["crop", "flip", "colour", "blur", "jpeg", "words"]
+"""What may be changed in a pair that a model learns from, by `models.augmenting`."""
+
+AUGMENTATIONS: tuple[Augmentation, ...] = get_args(Augmentation)
 SOURCE_FORMATS: tuple[str, ...] = get_args(SourceFormat)
 EXPORT_FORMATS: tuple[str, ...] = get_args(ExportFormat)
 

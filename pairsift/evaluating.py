@@ -1,4 +1,4 @@
-"""The filter's own exam: plants known faults in copies of some of the user's pairs, and says what finds them."""
+"""The filter's own exam: changes copies of some of the user's pairs, and says what finds faults and how scores move."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,15 +16,21 @@ from pairsift.core.arrays import Flags, Integers
 from pairsift.core.discrimination import interval, resampled_weights
 from pairsift.core.examining import Discrimination, Sheet, discriminate, swap_aucs
 from pairsift.core.grading import Candidate, PolicyGrade, draw_couples, grade
+from pairsift.core.perturbing import Perturbation
 from pairsift.core.policy import Policy
 from pairsift.core.records import Cleaner
+from pairsift.core.robustness import Moved, compare
 from pairsift.core.selects import ALIGNMENT
-from pairsift.core.signals import MASKED
+from pairsift.core.signals import FUSION_MATCH, MASKED
+from pairsift.core.training import NO_HEAD
 from pairsift.errors import ConfigError, SourceError
+from pairsift.models.bench import Bench
 from pairsift.models.device import limit_threads, resolve
 from pairsift.models.encoder import load_encoder, picture_fit, require_signals, score_fingerprint
+from pairsift.models.perturbed import measure_perturbed
 from pairsift.models.pictures import fit_picture
-from pairsift.models.planted import Bench, measure_planted, measure_swapped
+from pairsift.models.planted import measure_planted, measure_swapped
+from pairsift.models.scores import Encoder
 from pairsift.settings import Settings
 
 LEAST_PAIRS = 40
@@ -46,6 +52,7 @@ class Exam:
     swapped: float = 0.3
     draws: int = 50
     enhancements: bool = False
+    fusions: Sequence[str] = ()
 
     @property
     def cleaners(self) -> list[Cleaner]:
@@ -55,7 +62,7 @@ class Exam:
     @property
     def passes(self) -> int:
         """How often every original is worked on."""
-        return len(self.cleaners) + self.enhancements * len(SWITCHES)
+        return len(self.cleaners) + self.enhancements * len(SWITCHES) + len(self.fusions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,15 @@ class Worth:
 
 
 @dataclass(frozen=True, slots=True)
+class Robustness:
+    """How far one way to fuse moves under each perturbation; `signal` is the score that is looked at."""
+
+    fusion: str
+    signal: str
+    perturbed: Sequence[Moved]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of it; `foreign_from` says where the captions in another language are from: source or shipped."""
 
@@ -83,6 +99,7 @@ class Outcome:
     signals: Sequence[Discrimination]
     policies: Sequence[PolicyGrade]
     enhancements: Sequence[Worth] | None
+    robustness: Sequence[Robustness] | None
     seconds: float
 
     def document(self) -> dict[str, Any]:
@@ -103,6 +120,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
         _refuse_unknown(policy)
     candidates = [_candidate(policy, config) for policy in exam.policies]
     bench = _set_up(config, exam)
+    fused = {name: replace(bench, encoder=_load_with(config, name)) for name in exam.fusions}
     sample = _draw(source, config, exam, bench)
     sheets = {
         cleaner: measure_planted(replace(bench, cleaner=cleaner), sample.originals, advance)
@@ -121,6 +139,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
         signals=discriminate(first, weights),
         policies=[grade(sheets[each.policy.cleaner], each, weights, draws) for each in candidates],
         enhancements=_weigh_switches(bench, sample, first, weights, advance) if exam.enhancements else None,
+        robustness=[_shake(name, other, sample, weights, advance) for name, other in fused.items()] or None,
         seconds=time.monotonic() - started,
     )
 
@@ -144,6 +163,10 @@ def _set_up(config: RunConfig, exam: Exam) -> Bench:
     score = resolve(config.score)
     fit = partial(fit_picture, fit=picture_fit(score))
     return Bench(load_encoder(score), fit, config.preprocess, exam.cleaners[0], exam.seed)
+
+
+def _load_with(config: RunConfig, fusion: str) -> Encoder:
+    return load_encoder(config.score.model_copy(update={"fusion": None if fusion == NO_HEAD else fusion}))
 
 
 def _draw(source: str, config: RunConfig, exam: Exam, bench: Bench) -> Sample:
@@ -176,6 +199,14 @@ def _weigh_switches(bench: Bench, sample: Sample, sheet: Sheet, weights: Integer
         off, on = (other, sheet) if was_on else (sheet, other)
         worths.append(_compare(switch, off, on, weights))
     return worths
+
+
+def _shake(fusion: str, bench: Bench, sample: Sample, weights: Integers, advance: Advance) -> Robustness:
+    """Perturb every original, and see how far what a head says of it moves: without one, what the encoder says."""
+    signal = ALIGNMENT if fusion == NO_HEAD else FUSION_MATCH
+    seen = measure_perturbed(bench, sample.originals, signal, advance)
+    moved = [compare(each, seen[None], seen[each], weights) for each in Perturbation]
+    return Robustness(fusion, signal, moved)
 
 
 def _compare(switch: str, off: Sheet, on: Sheet, weights: Integers) -> Worth:

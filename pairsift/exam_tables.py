@@ -1,4 +1,4 @@
-"""Draws what came of an exam: what tells each fault, what each policy makes of it, what enhancement is worth."""
+"""Draws what came of an exam: what tells each fault, what policies make of it, enhancement, and how scores move."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -28,6 +28,8 @@ def render_evaluate(outcome: Mapping[str, Any]) -> list[RenderableType]:
         parts += _graded(graded)
     if outcome["enhancements"] is not None:
         parts.append(_enhanced(outcome["enhancements"]))
+    for shaken in outcome["robustness"] or ():
+        parts += _shaken(shaken)
     return [*parts, plain_line(f"Took {outcome['seconds']:.1f} s")]
 
 
@@ -99,6 +101,32 @@ def _enhanced(worths: Sequence[Mapping[str, Any]]) -> RenderableType:
     ]
     title = "AUC of pair.alignment for swapped captions, by enhancement"
     return table(title, ("switch", "off", "on", "gain", "95 %"), rows)
+
+
+def _shaken(shaken: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw how far a way to fuse moves under each perturbation."""
+    rows = [
+        (
+            each["perturbation"],
+            _estimated(each["auc_lost"], "+.3f", " to "),
+            _estimated(each["moved"], ".2f", "–"),
+            _estimated(each["cosine"], ".2f", "–"),
+        )
+        for each in shaken["perturbed"]
+    ]
+    title = f"Fusion {shaken['fusion']}: how {shaken['signal']} and fused embeddings move"
+    before = _estimated(shaken["perturbed"][0]["auc"], ".3f", "–")
+    return [
+        table(title, ("perturbed by", "AUC lost", "score moved by", "fused cosine"), rows),
+        plain_line(f"AUC for swapped captions before: {before}"),
+        Text(),
+    ]
+
+
+def _estimated(value: Mapping[str, float], digits: str, to: str) -> str:
+    """Write a figure with its interval."""
+    figure, low, high = (format(value[name], digits) for name in ("value", "low", "high"))
+    return f"{figure} ({low}{to}{high})"
 
 
 def _spread(value: Mapping[str, Any]) -> str:

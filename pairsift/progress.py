@@ -1,4 +1,4 @@
-"""The progress display of a run: one line a partition, read from the store, so that it does not matter who works."""
+"""What a terminal shows while work is done: of a run one line a partition, read from the store; of the rest bars."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Engine
@@ -17,6 +17,7 @@ from pairsift.adapters.store.summaries import Progress as PartitionProgress
 from pairsift.adapters.store.summaries import progress
 from pairsift.console import plain, share
 from pairsift.settings import Settings
+from tasks.telling import Step, Watch
 
 REFRESH_PER_S = 2.0
 SHOWN_PARTITIONS = 12
@@ -38,6 +39,23 @@ def partitions_counted(what: str, shown: bool) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
         task = bar.add_task(f"{what}, partitions:", total=None)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def steps_shown(*, shown: bool) -> Iterator[Watch]:
+    """Show a bar for each kind of step on standard error while the block runs: the function that it gets is told."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
+        begun: dict[str, TaskID] = {}
+
+        def watch(step: Step) -> None:
+            if step.what not in begun:
+                for before in begun.values():  # there may have been fewer than were asked for
+                    bar.update(before, total=bar.tasks[before].completed)
+                begun[step.what] = bar.add_task(step.what, total=step.most)
+            bar.update(begun[step.what], completed=step.done, description=f"{step.what} {step.facts}".rstrip())
+
+        yield watch
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from pairsift.adapters.store.trained import TrainedRow, require_free
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.preprocessing import PreparedLesson
 from pairsift.core.training import TrainRequest
+from pairsift.models.augmenting import Augmenting
 from pairsift.models.device import resolve
 from pairsift.models.encoder import load_encoder, picture_fit, space_of
 from pairsift.models.fusion_training import Progress, Recipe
@@ -33,6 +34,7 @@ from pairsift.report.training import render_training
 from pairsift.settings import Settings
 from tasks.asking import ask
 from tasks.retrying import STAGE
+from tasks.telling import Step, tell
 from tasks.workplace import set_up_process, storage, store
 
 
@@ -71,12 +73,18 @@ def plan_training(request: TrainRequest) -> TrainPlan:
 
 @task(name="gather lessons", task_run_name="gather lessons", **STAGE)
 def gather_lessons(plan: TrainPlan) -> Gathered:
-    """Encode the pairs to learn from into a file of tokens; one that is there is taken."""
+    """Encode the pairs to learn from, and their views, into a file of tokens; one that is there is taken."""
     tokens, told = Path(plan.folder) / "tokens.safetensors", Path(plan.folder) / "pairs.json"
     if not (tokens.is_file() and told.is_file()):
         set_up_process()
-        config = plan.request.config
-        uids = gather(load_encoder(config.score), prepared_lessons(plan.request), tokens, lambda _: None)
+        request = plan.request
+        uids = gather(
+            load_encoder(request.config.score),
+            prepared_lessons(request),
+            tokens,
+            lambda done: tell(Step("pairs encoded", done, request.pairs)),
+            Augmenting(request.augment, request.encoded_views, request.seed),
+        )
         told.write_text(json.dumps({"pairs": len(uids), "pairs_sha256": fingerprint(sorted(uids))}), encoding="utf-8")
     get_run_logger().info("%s: tokens gathered", plan.request.name)
     return Gathered(str(tokens), **json.loads(told.read_text(encoding="utf-8")))
@@ -89,13 +97,16 @@ def fit(plan: TrainPlan, gathered: Gathered) -> Fitted:
     request, folder, logger = plan.request, Path(plan.folder), get_run_logger()
     files = (Path(gathered.tokens), folder / "checkpoint.pt", folder / "weights.safetensors")
 
-    def tell(progress: Progress) -> None:
+    def advance(progress: Progress) -> None:
         point = progress.curve[-1]
         logger.info(
             "%s: epoch %d, matching %.3f, AUC %.3f", request.name, point["epoch"], point["matching"], point["auc"]
         )
+        tell(Step("epochs", progress.epoch, request.epochs, f"AUC {point['auc']:.3f}"))
 
-    return fit_head(Fitting(*files, request.form, request.depth, recipe_of(request), request.config.score.device), tell)
+    return fit_head(
+        Fitting(*files, request.form, request.depth, recipe_of(request), request.config.score.device), advance
+    )
 
 
 @task(name="register head", task_run_name="register head", **STAGE)
@@ -106,6 +117,8 @@ def register_head(plan: TrainPlan, gathered: Gathered, fitted: Fitted) -> dict[s
         "from": request.learnt_from,
         "pairs": gathered.pairs,
         "pairs_sha256": gathered.pairs_sha256,
+        "augmented by": ", ".join(request.augment) or "nothing",
+        "views": request.encoded_views,
         **{f"recipe {name}": value for name, value in asdict(recipe_of(request)).items()},
     }
     uri = trained_uri("fusion", request.name)

@@ -95,7 +95,11 @@ def _checked_name(name: str) -> str:
         raise ConfigError(explain_validation("the command", error)) from error
 
 
-@app.command(epilog="**Example**\n\n`pairsift evaluate examples/sample/shards --policy default --swapped 0.3`")
+@app.command(
+    epilog="**Examples**\n\n"
+    "`pairsift evaluate examples/sample/shards --policy default --swapped 0.3`\n\n"
+    "`pairsift evaluate 'shards/*.tar' --fusion none --fusion products`"
+)
 def evaluate(
     source: Annotated[str, typer.Argument(help="Pairs to plant faults in copies of: shards or a folder, as for run.")],
     policy: Annotated[
@@ -112,6 +116,13 @@ def evaluate(
     enhancements: Annotated[
         bool, typer.Option("--enhancements", help="Also measure what CLAHE, denoising and unsharp masking are worth.")
     ] = False,
+    fusion: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Also measure how far scores and fused embeddings of this head move under noise, blur, crop, JPEG and "
+            "typos; none for fusion without a head; may be repeated."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Examine signals and policies on SOURCE: plant known faults in copies of its pairs, and see what finds them."""
@@ -127,7 +138,7 @@ def evaluate(
     chosen = load_config(config) if config else RunConfig()
     score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
     policies = [load_policy(name) for name in policy or [chosen.policy]]
-    exam = Exam(policies, pairs, seed, swapped, draws, enhancements)
+    exam = Exam(policies, pairs, seed, swapped, draws, enhancements, list(dict.fromkeys(fusion or ())))
     with counting("pictures examined", exam.passes * pairs, shown=not as_json) as advance:
         outcome = examine(source, chosen.model_copy(update={"score": score}), exam, advance)
     show(outcome.document(), as_json, render_evaluate)

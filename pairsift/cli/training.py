@@ -1,6 +1,7 @@
 """The commands that fit something to the user's own pairs: an adapter of the default encoder, a fusion head."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from pairsift.cli.app import EXIT_FAILED, Json, app, opened_store
-from pairsift.config import RunConfig, explain_validation, load_config
+from pairsift.config import AUGMENTATIONS, RunConfig, explain_validation, load_config
 from pairsift.errors import ConfigError
 
 
@@ -47,6 +48,7 @@ def adapt(
     name="train-fusion",
     epilog="**Examples**\n\n"
     "`pairsift train-fusion --dataset sample --name sample`\n\n"
+    "`pairsift train-fusion --dataset sample --name sturdy --augment all`\n\n"
     "`pairsift train-fusion 'shards/*.tar' --name products --encoder open_clip:ViT-B-32:laion2b_s34b_b79k`",
 )
 def train_fusion(
@@ -63,7 +65,12 @@ def train_fusion(
     epochs: Annotated[int, typer.Option(min=1, help="Most epochs; fewer where held-out AUC no longer rises.")] = 12,
     noise: Annotated[float, typer.Option(min=0, max=2, help="Length of the noise on tokens, of their own.")] = 0.1,
     words_dropped: Annotated[float, typer.Option(min=0, max=0.9, help="Share of a caption's tokens left out.")] = 0.2,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice, the split, and training.")] = 0,
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(help=f"What is changed in augmented views: {', '.join(AUGMENTATIONS)} or all; may be repeated."),
+    ] = None,
+    views: Annotated[int, typer.Option(min=1, help="Augmented views of each pair, where --augment is given.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice, the split, the views, and training.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Train a fusion head on your own pairs and register it. The same command again goes on from the last epoch."""
@@ -85,16 +92,23 @@ def train_fusion(
             epochs=epochs,
             noise=noise,
             words_dropped=words_dropped,
+            augment=AUGMENTATIONS if augment == ["all"] else tuple(augment or ()),
+            views=views,
             seed=seed,
             config=chosen.model_copy(update={"score": score}),
         )
     except ValidationError as error:
         raise ConfigError(explain_validation("the command", error)) from error
-    level = {} if as_json else {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}  # a line an epoch
-    os.environ.update(PREFECT_DEFAULTS | level | os.environ)
+    # On a terminal there is a bar; elsewhere a line an epoch is worth having.
+    lines = {} if as_json or sys.stderr.isatty() else {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
+    os.environ.update(PREFECT_DEFAULTS | lines | os.environ)
     from flows.train_fusion import train_fusion as flow  # seconds
+    from pairsift.progress import steps_shown
+    from tasks.telling import watched_by
 
-    show(flow(request), as_json, render_train)
+    with steps_shown(shown=not as_json) as watch, watched_by(watch):
+        outcome = flow(request)
+    show(outcome, as_json, render_train)
 
 
 def find_lessons(source: str | None, dataset: str | None, config: RunConfig, pairs: int, seed: int) -> tuple[Any, Any]:

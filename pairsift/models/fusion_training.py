@@ -44,7 +44,8 @@ class Recipe:
 class Lessons:
     """n pairs to learn from, on one device: `sides` of each with its own caption.
 
-    `image` (n, d) are the encoder's vectors of the pictures, `groups` (n,) tell who is alike.
+    `image` (n, d) are the encoder's vectors of the pictures, `groups` (n,) tell who is alike. Behind the n rows of all
+    but `groups` may come as many for each augmented view of them: row p + n · v is view v of pair p.
     """
 
     sides: Sides
@@ -53,6 +54,11 @@ class Lessons:
 
     def __len__(self) -> int:
         return len(self.groups)
+
+    @property
+    def views(self) -> int:
+        """How many augmented views each pair has besides itself."""
+        return len(self.image) // len(self) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +209,17 @@ class _Run:
         rng = np.random.default_rng([self.recipe.seed, number])
         torch.manual_seed(int(rng.integers(2**31)))
         self.head.train()
-        told = [
-            self._step(torch.from_numpy(batch)) for batch in np.array_split(rng.permutation(self.rows), self.batches)
-        ]
+        pairs = rng.permutation(self.rows)
+        # Of each pair a picture and a caption, from among itself and its views, each by a draw of its own.
+        seen = pairs + len(self.lessons) * rng.integers(1 + self.lessons.views, size=(2, len(pairs)))
+        batches = np.array_split(np.stack([pairs, *seen]), self.batches, axis=1)
+        told = [self._step(*map(torch.from_numpy, batch)) for batch in batches]
         return {name: float(np.mean([step[name] for step in told])) for name in told[0]}
 
-    def _step(self, batch: torch.Tensor) -> dict[str, float]:
+    def _step(self, pairs: torch.Tensor, images: torch.Tensor, captions: torch.Tensor) -> dict[str, float]:
+        """Learn from a batch of pairs, whose pictures and captions are at the rows that are to be seen of them."""
         with torch.autocast(self.lessons.image.device.type, torch.bfloat16, enabled=self.mixed):
-            matching, contrast = self._losses(batch)
+            matching, contrast = self._losses(pairs, images, captions)
         self.optimiser.zero_grad()
         (matching + self.recipe.contrast * contrast).backward()  # type: ignore[no-untyped-call] # torch's own gap
         nn.utils.clip_grad_norm_(self.head.parameters(), 1.0)
@@ -218,22 +227,24 @@ class _Run:
         self.schedule.step()
         return {"matching": float(matching.detach()), "contrast": float(contrast.detach())}
 
-    def _losses(self, batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        head, sides = self.head, self._seen(pair_up(self.lessons, batch, batch))
-        pictures, captions = head.project(sides.pooled, sides.text)
-        cosines = pictures @ captions.T
-        groups = torch.from_numpy(self.lessons.groups[batch.numpy()]).to(cosines.device)
+    def _losses(
+        self, pairs: torch.Tensor, images: torch.Tensor, captions: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        head, sides = self.head, self._seen(pair_up(self.lessons, images, captions))
+        pictures, texts = head.project(sides.pooled, sides.text)
+        cosines = pictures @ texts.T
+        groups = torch.from_numpy(self.lessons.groups[pairs.numpy()]).to(cosines.device)
         alike = groups[:, None] == groups[None]
         scaled = head.log_scale.exp() * cosines
-        own = torch.arange(len(batch), device=cosines.device)
-        foreign = scaled.masked_fill(alike & ~torch.eye(len(batch), dtype=torch.bool, device=alike.device), _FAR)
+        own = torch.arange(len(pairs), device=cosines.device)
+        foreign = scaled.masked_fill(alike & ~torch.eye(len(pairs), dtype=torch.bool, device=alike.device), _FAR)
         contrast = (functional.cross_entropy(foreign, own) + functional.cross_entropy(foreign.T, own)) / 2
-        images, texts = _hard_negatives(scaled.detach().masked_fill(alike, _FAR), own)
+        one, other = _hard_negatives(scaled.detach().masked_fill(alike, _FAR), own)
         cells, words = head.embed(sides.cells, sides.words)
-        fused = head.fusion(pictures[images], captions[texts], cells[images], words[texts], sides.valid[texts])
-        alignment = (self.lessons.image[batch] @ self.lessons.sides.text[batch].T)[images, texts]
-        logits = head.logits(fused, cosines[images, texts], alignment)
-        return functional.binary_cross_entropy_with_logits(logits.float(), (images == texts).float()), contrast
+        fused = head.fusion(pictures[one], texts[other], cells[one], words[other], sides.valid[other])
+        alignment = (self.lessons.image[images] @ sides.text.T)[one, other]
+        logits = head.logits(fused, cosines[one, other], alignment)
+        return functional.binary_cross_entropy_with_logits(logits.float(), (one == other).float()), contrast
 
     def _seen(self, sides: Sides) -> Sides:
         """Leave out some cells, the same places in all pictures, and some words of each caption, and add noise."""

@@ -1,4 +1,4 @@
-"""What a fusion head learns from: the tokens of both sides of many pairs, encoded once and kept in a file."""
+"""What a fusion head learns from: tokens of both sides of many pairs and their views, encoded once, kept in a file."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from pairsift.core.folds import group_alike
 from pairsift.core.preprocessing import PreparedLesson
+from pairsift.models.augmenting import Augmenting
 from pairsift.models.fusion_training import Lessons
 from pairsift.models.scores import Encoder, Sides
 
@@ -18,6 +19,7 @@ BLOCK = 64
 """Pairs that are encoded at a time."""
 _HALVES = ("cells", "words")
 """Kept in float16: they are nearly all of what is kept."""
+AS_THEY_CAME = Augmenting((), 0, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,17 +29,25 @@ class _Block:
 
 
 def gather(
-    encoder: Encoder, prepared: Iterator[PreparedLesson], path: Path, advance: Callable[[int], None]
+    encoder: Encoder,
+    prepared: Iterator[PreparedLesson],
+    path: Path,
+    advance: Callable[[int], None],
+    augmenting: Augmenting = AS_THEY_CAME,
 ) -> list[str]:
-    """Encode pairs block by block into a file of tokens; return their uids. The file is whole or not there."""
-    blocks: list[_Block] = []
+    """Encode pairs and their views block by block into a file of tokens; return the uids of the pairs.
+
+    First come all pairs as they are, then all their first views, and so on. `advance` is told how many
+    pairs are done. The file is whole or not there.
+    """
+    views: list[list[_Block]] = [[] for _ in range(1 + augmenting.views)]
     pairs: list[PreparedLesson] = []
     while block := [one for _, one in zip(range(BLOCK), prepared, strict=False)]:
-        sides, image = encoder.sides(np.stack([one.pixels for one in block]), [one.caption for one in block])
-        blocks.append(_Block(_compact(sides), image.cpu()))
+        for number, blocks in enumerate(views):
+            blocks.append(_encode(encoder, [augmenting.view(one, number) for one in block] if number else block))
         pairs += [_without_pixels(one) for one in block]
-        advance(len(block))
-    tensors = _join(blocks) | {"groups": torch.from_numpy(_group(pairs))}
+        advance(len(pairs))
+    tensors = _join([block for blocks in views for block in blocks]) | {"groups": torch.from_numpy(_group(pairs))}
     temporary = path.with_suffix(".tmp")
     safetensors.torch.save_file(tensors, temporary)
     temporary.replace(path)
@@ -49,6 +59,11 @@ def read_gathered(path: Path, device: str) -> Lessons:
     tensors = safetensors.torch.load_file(path, device=device)
     sides = Sides(**{field.name: tensors[field.name] for field in fields(Sides)})
     return Lessons(sides, tensors["image"], tensors["groups"].cpu().numpy())
+
+
+def _encode(encoder: Encoder, pairs: Sequence[PreparedLesson]) -> _Block:
+    sides, image = encoder.sides(np.stack([one.pixels for one in pairs]), [one.caption for one in pairs])
+    return _Block(_compact(sides), image.cpu())
 
 
 def _without_pixels(lesson: PreparedLesson) -> PreparedLesson:

@@ -256,6 +256,45 @@ def test_datasets_shows_the_pictures_and_scores(pictures: Path, out: Path, tmp_p
     assert all(Path(each["path"]).name == each["path"] for each in as_stored)
 
 
+def vectors_of(keys: Sequence[str]) -> np.ndarray:
+    """The image embeddings that `batch` gives pairs."""
+    whole = np.arange(len(ORIGINS) * SIZE, dtype=np.float16).reshape(-1, SIZE)
+    return whole[[list(ORIGINS).index(key) for key in keys]]
+
+
+def test_datasets_reads_the_embeddings_as_lists_of_their_length(pictures: Path, out: Path, tmp_path: Path):
+    [file] = write_export(request(pictures, out, "embeddings"))
+
+    read = datasets.load_dataset("parquet", data_files=file.uri, split="train", cache_dir=str(tmp_path / "cache"))
+
+    assert read.column_names == ["uid", "key", "image_embedding", "text_embedding", "fused_embedding"]
+    assert read.features["image_embedding"] == datasets.List(datasets.Value("float16"), length=SIZE)
+    assert read["key"][:] == KEPT
+    given = read.with_format("numpy")
+    np.testing.assert_array_equal(given["image_embedding"][:], vectors_of(KEPT))
+    np.testing.assert_array_equal(given["text_embedding"][:], -vectors_of(KEPT))
+
+
+def test_embedding_reader_finds_the_embeddings_of_a_folder_of_such_files(pictures: Path, out: Path):
+    """As its `ParquetReader` (1.8.1) reads a column: the first row tells the size, rows are stacked into float32.
+
+    It does not install beside pandas 3; put beside it by hand it reads a file of this kind, row for row.
+    """
+    [file] = write_export(request(pictures, out, "embeddings"))
+
+    found = pq.ParquetFile(file.uri, memory_map=True)
+    first = (
+        next(found.iter_batches(batch_size=1, columns=["fused_embedding"])).to_pandas()["fused_embedding"].to_numpy()
+    )
+    table = pq.read_table(file.uri, use_threads=False).slice(1, 4)
+
+    assert first[0].shape == (SIZE,)
+    rows = np.empty((4, SIZE), np.float32)
+    rows[:] = np.stack(table["fused_embedding"].to_numpy())
+    np.testing.assert_array_equal(rows, vectors_of(KEPT[1:5]))
+    assert table.select(["uid", "key"]).to_pandas()["key"].tolist() == KEPT[1:5]
+
+
 def test_images_are_cut_into_row_groups_by_bytes_with_checksums(
     pictures: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ):

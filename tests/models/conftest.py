@@ -1,17 +1,30 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from sklearn.datasets import load_sample_image  # type: ignore[import-untyped]  # it ships no stubs
 
 from pairsift.config import ScoreConfig
 from pairsift.models.conse import Conse
 from pairsift.models.conse_loading import find_conse, load_conse
-from pairsift.models.device import resolve
+from pairsift.models.device import limit_threads, resolve
 
 Pixels = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """As in a run, so that no bits depend on what else is in a pass; two threads also wait for each other if one must.
+
+    Products as small as those of a made head take ten times as long by two threads beside other work.
+    """
+    threads = torch.get_num_threads()
+    limit_threads(1)
+    yield
+    limit_threads(threads)
 
 
 @pytest.fixture(scope="session")

@@ -15,16 +15,19 @@ from pairsift.config import EnhanceConfig, PreprocessConfig, RunConfig, ScoreCon
 from pairsift.core.columns import to_columns
 from pairsift.core.examining import Discrimination, Sheet
 from pairsift.core.images import SQUARE
+from pairsift.core.perturbing import Perturbation
 from pairsift.core.planting import Fault, Original
 from pairsift.core.preprocessing import both_sides, prepare_caption, prepare_image
 from pairsift.core.records import Cleaner, Reason
+from pairsift.core.robustness import Estimate, Moved
 from pairsift.core.selects import ALIGNMENT
 from pairsift.errors import ConfigError
 from pairsift.evaluating import Exam, Outcome, evaluate
+from pairsift.models.bench import Bench
 from pairsift.models.conse import Conse
 from pairsift.models.measuring import measure_pairs
 from pairsift.models.pictures import fit_picture
-from pairsift.models.planted import Bench, measure_planted, measure_swapped
+from pairsift.models.planted import measure_planted, measure_swapped
 from tests.command_line import Command
 from tests.tasks.shards import GOOD, SAMPLE, cut
 
@@ -206,7 +209,11 @@ def test_an_unknown_policy_is_exit_code_2(pairsift: Command, command: list[str])
 def given(outcome: Outcome, monkeypatch: pytest.MonkeyPatch) -> Outcome:
     """Have the command take an outcome that is there already."""
     worth = evaluating.Worth("clahe", 0.79, 0.81, 0.02, -0.01, 0.05)
-    whole = replace(outcome, enhancements=[worth])
+    figures = (Estimate(0.83, 0.79, 0.86), Estimate(-0.012, -0.04, 0.02), Estimate(0.1, 0, 0.2), Estimate(0.9, 0.8, 1))
+    shaken = evaluating.Robustness(
+        "a-head-of-some-name", "pair.fusion_match", [Moved(each, PAIRS, *figures) for each in Perturbation]
+    )
+    whole = replace(outcome, enhancements=[worth], robustness=[shaken])
     monkeypatch.setattr(evaluating, "evaluate", lambda *_: whole)
     return whole
 
@@ -220,6 +227,8 @@ def test_json_is_one_object_of_all_that_was_measured(pairsift: Command, given: O
     assert document.keys() == given.document().keys()
     assert document["pairs"] == PAIRS
     assert document["signals"][0].keys() == {"fault", "signal", "faulty_is", "auc", "low", "high", "unmeasurable"}
+    assert [each["perturbation"] for each in document["robustness"][0]["perturbed"]] == list(Perturbation)
+    assert document["robustness"][0]["perturbed"][0]["auc_lost"] == {"value": -0.012, "low": -0.04, "high": 0.02}
     assert [grade["fault"] for grade in document["policies"][0]["faults"]] == list(Fault)
 
 
@@ -234,5 +243,14 @@ def test_the_table_fits_80_columns_and_shows_ours_beside_the_reference_method(
     assert max(map(len, out.splitlines())) <= 80
     assert "…" not in out  # nothing was cut
     assert all(fault in out for fault in Fault)
-    for wanted in ("baseline.", "promise held", "clahe", f"{given.pairs} pairs", "image_corrupt 40"):
+    assert all(perturbation in out for perturbation in Perturbation)
+    for wanted in (
+        "baseline.",
+        "promise held",
+        "clahe",
+        "-0.012 (-0.040 to +0.020)",
+        "before: 0.830",
+        f"{given.pairs} pairs",
+        "image_corrupt 40",
+    ):
         assert wanted in out

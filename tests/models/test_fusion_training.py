@@ -1,6 +1,6 @@
 """Training on made pairs, small enough for seconds: what is learnt, where it goes on, and how it is judged."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from pairsift.models.fusion_training import Lessons, Progress, Recipe, begin, fi
 from pairsift.models.head_fitting import Fitting, fit_head, write_head
 from pairsift.models.scores import Sides
 from pairsift.models.trained import Trained
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 PAIRS, FEATURES, DIM = 300, 12, 16
 RECIPE = Recipe(epochs=3, batch=32, cells=4)
@@ -54,6 +56,21 @@ def lessons_of(tensors: dict[str, torch.Tensor]) -> Lessons:
 @pytest.fixture(scope="module")
 def lessons() -> Lessons:
     return lessons_of(made_tensors())
+
+
+@pytest.fixture(scope="module")
+def viewed(lessons: Lessons) -> Lessons:
+    """The same pairs with two views each, whose pictures and captions are a little off."""
+    generator = torch.Generator().manual_seed(1)
+
+    def with_views(part: torch.Tensor, name: str) -> torch.Tensor:
+        if name == "valid":
+            return part.repeat(3, 1)
+        off = [(part + 0.2 * torch.randn(part.shape, generator=generator)).to(part.dtype) for _ in range(2)]
+        return torch.cat([part, *off])
+
+    sides = Sides(**{field.name: with_views(getattr(lessons.sides, field.name), field.name) for field in fields(Sides)})
+    return Lessons(sides, with_views(lessons.image, "image"), lessons.groups)
 
 
 @pytest.fixture
@@ -101,7 +118,9 @@ def test_learns_what_the_encoder_s_own_cosine_does_not_say(fitting: Fitting):
     assert len(fitted.curve) == fitted.metrics["epochs"] == 3
 
 
-def test_goes_on_from_its_last_checkpoint_to_the_same_end(lessons: Lessons):
+@pytest.mark.parametrize("which", ["lessons", "viewed"])
+def test_goes_on_from_its_last_checkpoint_to_the_same_end(which: str, request: pytest.FixtureRequest):
+    lessons = request.getfixturevalue(which)
     parts = split(lessons, 0)
     head = begin(lessons, parts.training, HeadShape("tokens", FEATURES, DIM, width=16), 0)
     stopped = next(train(lessons, parts, head, RECIPE)).state
@@ -120,6 +139,38 @@ def test_a_checkpoint_on_disk_is_gone_on_from(fitting: Fitting):
 
 def test_another_seed_learns_otherwise(lessons: Lessons):
     assert curve(lessons, RECIPE) != curve(lessons, replace(RECIPE, seed=1))
+
+
+def test_learns_from_the_views_of_the_pairs_to_train_on_and_is_judged_by_no_view(lessons: Lessons, viewed: Lessons):
+    """Views of the pairs held out may be anything."""
+    parts = split(lessons, 0)
+    held_out = np.setdiff1d(np.arange(PAIRS), parts.training)
+    rows = np.concatenate([held_out + PAIRS * view for view in (1, 2)])
+    spoilt = Lessons(spoil(viewed.sides, rows), spoil(viewed.image, rows), viewed.groups)
+
+    assert curve(spoilt, RECIPE) == curve(viewed, RECIPE) != curve(lessons, RECIPE)
+
+
+def spoil(part: Any, rows: np.ndarray) -> Any:
+    """Put ones into rows of a tensor, or of all tensors of sides."""
+    if isinstance(part, Sides):
+        return Sides(**{field.name: spoil(getattr(part, field.name), rows) for field in fields(Sides)})
+    changed = part.clone()
+    changed[rows] = torch.ones_like(changed[rows])
+    return changed
+
+
+def test_every_block_of_a_deeper_head_learns(lessons: Lessons):
+    parts = split(lessons, 0)
+    head = begin(lessons, parts.training, HeadShape("tokens", FEATURES, DIM, width=16, depth=3), 0)
+    before = [block.attention.in_proj_weight.detach().clone() for block in head.fusion.blocks]
+
+    progress = list(train(lessons, parts, head, RECIPE))[-1]
+
+    assert progress.best_auc > 0.8
+    assert all(
+        (block.attention.in_proj_weight != was).any() for block, was in zip(head.fusion.blocks, before, strict=True)
+    )
 
 
 def test_ends_when_held_out_auc_no_longer_rises(lessons: Lessons):

@@ -1,6 +1,5 @@
 """A trained head in an encoder: what it says of pairs, of whichever encoder, and where it is refused."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,37 +14,22 @@ from pairsift.models.clip import Clip
 from pairsift.models.clip_loading import find_clip_models, load_clip
 from pairsift.models.conse import Conse
 from pairsift.models.conse_loading import find_conse, load_conse
-from pairsift.models.device import limit_threads, resolve
+from pairsift.models.device import resolve
 from pairsift.models.encoder import require_signals, score_fingerprint, space_of
-from pairsift.models.fusion_heads import FusionHead, HeadShape, shape_of
+from pairsift.models.fusion_heads import HeadShape
 from pairsift.models.scores import Encoder
-from pairsift.models.trained import save_trained, trained_uri
+from tests.models.heads import keep_head
 from tests.models.tiny_clips import write_clip
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PLAIN = ["a cat", "two dogs run along a beach at low tide", "a cat"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    limit_threads(1)
-    yield
-    limit_threads(threads)
 
 
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAIRSIFT_STORAGE", str(tmp_path))
     return tmp_path
-
-
-def keep_head(storage: Path, name: str, space: str, shape: HeadShape) -> FusionHead:
-    torch.manual_seed(0)
-    head = FusionHead(shape)
-    path = storage / trained_uri("fusion", name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_trained(head.state_dict(), {"space": space, "encoder": "e", "shape": shape_of(head), "facts": {}}, path)
-    return head.eval()
 
 
 @pytest.fixture

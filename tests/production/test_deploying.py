@@ -51,9 +51,10 @@ def test_deploying_again_changes_nothing_and_tells_what_there_is_and_what_to_sta
     told = deploy()
 
     assert server_objects() == before
-    assert {len(objects) for objects in before.values()} == {1, 3, 5, 7}
+    assert {len(objects) for objects in before.values()} == {1, 3, 6, 7}
     assert "the queues parents and partitions" in told
-    assert "curate-partition/dispatched, curate/daily, curate/manual, reap/scheduled, rerun-failed/manual" in told
+    assert "curate-partition/dispatched, curate/daily, curate/manual, reap/scheduled, rerun-failed/manual, " in told
+    assert "train-fusion/manual" in told
     assert "curate/daily starts at '30 6 1 * *' Asia/Tokyo: /data/{date} into daily." in told
     assert "prefect worker start --pool pairsift --work-queue partitions --limit 1" in told
 

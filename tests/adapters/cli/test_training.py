@@ -71,6 +71,7 @@ def test_a_data_set_that_is_not_there_is_refused(engine: Engine):
         (("train-fusion", "--name", "x"), "give either a source to learn from"),
         (("train-fusion", "shards", "--name", "best"), "best stands for the best of all heads"),
         (("train-fusion", "shards", "--name", "x", "--form", "sum"), "'tokens', 'concatenation' or 'single'"),
+        (("train-fusion", "shards", "--name", "x", "--augment", "turn"), "'jpeg' or 'words'"),
     ],
 )
 def test_refuses_what_it_cannot_do(pairsift: Command, arguments: tuple[str, ...], why: str):
