@@ -99,9 +99,13 @@ def withdraw_list(engine: Engine, uri: str, instead: str, sha256: str) -> None:
 
 
 def replace_calibration(engine: Engine, old: str, made: CalibrationRow | None) -> None:
-    """Let every data set that has had a calibration have another one in its place, or none where none can be made."""
+    """Let every data set that has had a calibration have another one in its place, or none where none can be made.
+
+    The old one's row stays, since decisions name it, without a file.
+    """
     had = dataset_calibration.c.calibration_fingerprint == old
     with writing(engine) as connection:
+        connection.execute(update(calibration).where(calibration.c.fingerprint == old).values(sha256=None))
         if made is None:
             connection.execute(delete(dataset_calibration).where(had))
             return
