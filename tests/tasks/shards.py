@@ -30,8 +30,8 @@ def sample() -> dict[str, Members]:
 
 
 def pairs_of(keys: Iterable[int]) -> dict[str, Members]:
-    """Choose pairs of the sample by their numbers."""
-    return {f"{key:09d}": sample()[f"{key:09d}"] for key in keys}
+    """Choose pairs of the sample by their numbers; they may be changed."""
+    return {f"{key:09d}": dict(sample()[f"{key:09d}"]) for key in keys}
 
 
 def write_shard(path: Path, pairs: Mapping[str, Members]) -> Path:
