@@ -379,6 +379,13 @@ def load_config(path: Path) -> RunConfig:
         raise ConfigError(explain_validation(f"config {path}", error)) from error
 
 
+def config_for(encoder: str | None, path: Path | None) -> RunConfig:
+    """Read a config, or take the defaults, and put the encoder that was named in it; errors as of `load_config`."""
+    config = RunConfig() if path is None else load_config(path)
+    score = config.score.model_copy(update={"encoder": encoder or config.score.encoder})
+    return config.model_copy(update={"score": score})
+
+
 def explain_validation(what: str, error: ValidationError) -> str:
     """Say in one line a fault what was wrong, the value and what was expected."""
     faults = [

@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from pairsift.cli.app import EXIT_FAILED, Json, app
-from pairsift.config import RunConfig, explain_validation, load_config
+from pairsift.config import config_for, explain_validation
 from pairsift.errors import ConfigError
 
 
@@ -28,9 +28,8 @@ def quantise(
     from pairsift.console import render_quantise, show
     from pairsift.quantising import quantise as make  # loads torch
 
-    chosen = load_config(config) if config else RunConfig()
-    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
-    outcome = make(source, chosen.model_copy(update={"score": score}), pairs, least_overlap)
+    chosen = config_for(encoder, config)
+    outcome = make(source, chosen, pairs, least_overlap)
     show(asdict(outcome), as_json, render_quantise)
     if not outcome.switched_on:
         raise typer.Exit(EXIT_FAILED)
@@ -55,10 +54,9 @@ def target(
     from pairsift.targeting import make_target  # loads torch
 
     named = _checked_name(name)
-    chosen = load_config(config) if config else RunConfig()
-    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    chosen = config_for(encoder, config)
     with counting("pictures encoded", None, shown=not as_json) as advance:
-        made = make_target(source, named, chosen.model_copy(update={"score": score}), advance)
+        made = make_target(source, named, chosen, advance)
     show(asdict(made), as_json, render_target)
 
 
@@ -78,10 +76,9 @@ def evaluation_set(
     from pairsift.protecting import make_evaluation_set  # loads torch
 
     named = _checked_name(name)
-    chosen = load_config(config) if config else RunConfig()
-    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    chosen = config_for(encoder, config)
     with counting("pictures encoded", None, shown=not as_json) as advance:
-        made = make_evaluation_set(source, named, chosen.model_copy(update={"score": score}), advance)
+        made = make_evaluation_set(source, named, chosen, advance)
     show(asdict(made), as_json, render_evaluation_set)
 
 
@@ -135,10 +132,9 @@ def evaluate(
     from pairsift.evaluating import evaluate as examine
     from pairsift.exam_tables import render_evaluate
 
-    chosen = load_config(config) if config else RunConfig()
-    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    chosen = config_for(encoder, config)
     policies = [load_policy(name) for name in policy or [chosen.policy]]
     exam = Exam(policies, pairs, seed, swapped, draws, enhancements, list(dict.fromkeys(fusion or ())))
     with counting("pictures examined", exam.passes * pairs, shown=not as_json) as advance:
-        outcome = examine(source, chosen.model_copy(update={"score": score}), exam, advance)
+        outcome = examine(source, chosen, exam, advance)
     show(outcome.document(), as_json, render_evaluate)

@@ -9,7 +9,7 @@ import typer
 from pydantic import ValidationError
 
 from pairsift.cli.app import EXIT_FAILED, Json, app, opened_store
-from pairsift.config import AUGMENTATIONS, RunConfig, explain_validation, load_config
+from pairsift.config import AUGMENTATIONS, RunConfig, config_for, explain_validation
 from pairsift.errors import ConfigError
 
 
@@ -35,7 +35,7 @@ def adapt(
     from pairsift.console import counting, show
     from pairsift.training_tables import render_adapt
 
-    chosen = load_config(config) if config else RunConfig()
+    chosen = config_for(None, config)
     engine, lessons = find_lessons(source, dataset, chosen, pairs, seed)
     with counting("pairs read", pairs, shown=not as_json) as advance:
         outcome = fit(engine, lessons, chosen, Asked(name, learnt_from(source, dataset), seed), advance)
@@ -79,8 +79,7 @@ def train_fusion(
     from pairsift.core.training import TrainRequest
     from pairsift.training_tables import render_train
 
-    chosen = load_config(config) if config else RunConfig()
-    score = chosen.score.model_copy(update={"encoder": encoder or chosen.score.encoder})
+    chosen = config_for(encoder, config)
     try:
         request = TrainRequest(
             name=name,
@@ -95,7 +94,7 @@ def train_fusion(
             augment=AUGMENTATIONS if augment == ["all"] else tuple(augment or ()),
             views=views,
             seed=seed,
-            config=chosen.model_copy(update={"score": score}),
+            config=chosen,
         )
     except ValidationError as error:
         raise ConfigError(explain_validation("the command", error)) from error
