@@ -23,11 +23,11 @@ def render_release(told: Mapping[str, Any]) -> list[RenderableType]:
 
 def render_releases(told: Mapping[str, Any]) -> list[RenderableType]:
     """Draw all releases."""
-    columns = ("release", "dataset", "made_at", "partitions", "pairs", "sha256")
-    rows = [[row[column] for column in columns] for row in told["releases"]]
+    columns = ("release", "dataset", "made_at", "partitions", "pairs")
+    rows = [[*(row[column] for column in columns), row["sha256"][:12]] for row in told["releases"]]
     if not rows:
         return [plain_line("Nothing is released yet: pairsift release NAME")]
-    return [table("Releases", [column.replace("_", " ") for column in columns], rows)]
+    return [table("Releases", [*(column.replace("_", " ") for column in columns), "sha256"], rows)]
 
 
 def render_manifest(told: Mapping[str, Any]) -> list[RenderableType]:
@@ -111,7 +111,10 @@ def render_prune(told: Mapping[str, Any]) -> list[RenderableType]:
     lines = [f"Left alone, since they are being worked on: {', '.join(told['spared'])}"] if told["spared"] else []
     lines += told["told"]
     if not rows:
-        return [plain_line(line) for line in ["There is nothing that nothing refers to.", *lines]]
+        return [
+            plain_line(line)
+            for line in ["There is nothing to prune: something refers to all that is old enough to go.", *lines]
+        ]
     total = f"{told['rows']:,} rows, {size(told['bytes'])} of files"
     lines.append(f"Removed: {total}" if told["applied"] else f"Nothing was removed; with --apply goes: {total}")
     title = "Removed" if told["applied"] else "Nothing refers to"
