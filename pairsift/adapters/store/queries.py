@@ -1,7 +1,9 @@
 """What is read back: for status, explain, check, the manifest, and exports from stored results."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     select,
 )
 
+from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.protocol import verdict_counts
 from pairsift.adapters.store.rows import AttemptAccount, Counts, ExportRow, StoredFile
 from pairsift.adapters.store.tables import (
@@ -78,7 +81,31 @@ def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
     `attempt_record` (the attempt's own row: who, when, where, versions, counts), `models`, `calibration` (or None)
     and `policy_text`.
     """
-    query = (
+    with engine.connect() as connection:
+        stories = [
+            _with_attempt(connection, row)
+            for attempt_id, ordinals in _places(connection, key_or_uid).items()
+            for batch in in_batches(ordinals)
+            for row in connection.execute(_select_story(attempt_id, batch)).mappings()
+        ]
+    return sorted(stories, key=itemgetter("dataset", "partition", "ordinal"))
+
+
+def _places(connection: Connection, key_or_uid: str) -> dict[int, list[int]]:
+    """Find the ordinals of the pairs of a key or uid, by attempt.
+
+    It is asked first, and alone: in one statement with all else PostgreSQL reads all decisions until it has statistics.
+    """
+    query = select(pair.c.attempt_id, pair.c.ordinal).where(or_(pair.c.key == key_or_uid, pair.c.uid == key_or_uid))
+    places: dict[int, list[int]] = {}
+    for attempt_id, ordinal in connection.execute(query):
+        places.setdefault(attempt_id, []).append(ordinal)
+    return places
+
+
+def _select_story(attempt_id: int, ordinals: Sequence[int]) -> Select[Any]:
+    """Select some pairs of an attempt, if it is committed."""
+    return (
         select_lineage()
         .add_columns(
             pair.c.ordinal,
@@ -95,11 +122,8 @@ def find_pairs(engine: Engine, key_or_uid: str) -> list[dict[str, object]]:
             ).label("calibrated_by"),
             attempt.c.id.label("attempt_id"),
         )
-        .where(or_(pair.c.key == key_or_uid, pair.c.uid == key_or_uid))
-        .order_by(dataset.c.name, partition.c.key, pair.c.ordinal)
+        .where(pair.c.attempt_id == attempt_id, pair.c.ordinal.in_(ordinals))
     )
-    with engine.connect() as connection:
-        return [_with_attempt(connection, row) for row in connection.execute(query).mappings()]
 
 
 def _with_attempt(connection: Connection, row: RowMapping) -> dict[str, object]:
