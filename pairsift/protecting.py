@@ -9,7 +9,7 @@ from hashlib import sha256
 from pairsift.adapters.evaluation_sets import write_evaluation_set
 from pairsift.adapters.sources import open_source, pairs_of
 from pairsift.adapters.store.engine import open_engine, prepare
-from pairsift.adapters.store.named_sets import current_set, register_sets
+from pairsift.adapters.store.named_sets import name_set
 from pairsift.adapters.store.rows import NamedSetRow
 from pairsift.adapters.store.tables import evaluation_set as evaluation_table
 from pairsift.config import PreprocessConfig, RunConfig
@@ -73,10 +73,8 @@ def make_evaluation_set(source: str, name: str, config: RunConfig, advance: Adva
     made = write_evaluation_set(Settings().storage.absolute(), members)
     scored = [score_fingerprint(score, config.preprocess, cleaner) for cleaner in Cleaner]
     engine = open_engine(Settings().store_url)
-    before = current_set(engine, evaluation_table, name, scored[0])
-    if before != made.fingerprint:
-        rows = [NamedSetRow(name, each, made.fingerprint, len(members), source) for each in scored]
-        register_sets(engine, evaluation_table, rows)
+    rows = [NamedSetRow(name, each, made.fingerprint, len(members), source) for each in scored]
+    before = name_set(engine, evaluation_table, rows)
     return Outcome(
         name=name,
         evaluation_set=made.fingerprint,

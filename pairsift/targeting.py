@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pairsift.adapters.sources import open_source, pairs_of
 from pairsift.adapters.store.engine import open_engine, prepare
-from pairsift.adapters.store.named_sets import current_set, register_sets
+from pairsift.adapters.store.named_sets import name_set
 from pairsift.adapters.store.rows import NamedSetRow
 from pairsift.adapters.store.tables import target_set as target_table
 from pairsift.adapters.targets import EMBEDDING_FILES, read_embeddings, write_target
@@ -75,10 +75,8 @@ def make_target(source: str, name: str, config: RunConfig, advance: Advance) -> 
     write_target(Settings().storage.absolute(), made)
     scored = [score_fingerprint(score, config.preprocess, cleaner) for cleaner in Cleaner]
     engine = open_engine(Settings().store_url)
-    before = current_set(engine, target_table, name, scored[0])
-    if before != made.fingerprint:
-        rows = [NamedSetRow(name, each, made.fingerprint, len(made.image), source) for each in scored]
-        register_sets(engine, target_table, rows)
+    rows = [NamedSetRow(name, each, made.fingerprint, len(made.image), source) for each in scored]
+    before = name_set(engine, target_table, rows)
     return Outcome(
         name=name,
         target=made.fingerprint,

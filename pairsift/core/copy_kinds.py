@@ -22,11 +22,19 @@ class Near(PolicyModel):
         ge=0, le=MOST_HAMMING_BITS, strict=True, description="Most bits of 64 in which image.phash may differ."
     )
 
+    def describe(self) -> str:
+        """Write the kind and its threshold, with its unit."""
+        return f"near: {PERCEPTUAL_HASH} within {self.hamming} [bits of 64]"
+
 
 class Semantic(PolicyModel):
     """Pictures whose embeddings point nearly the same way are copies."""
 
     cosine: float = Field(gt=0, lt=1, description="Image embeddings with a cosine above this are copies.")
+
+    def describe(self) -> str:
+        """Write the kind and its threshold, with its unit."""
+        return f"semantic: image embeddings > {self.cosine:g} [cosine]"
 
 
 class Placeholders(PolicyModel):
@@ -94,10 +102,7 @@ class Duplicates(PolicyModel):
 def describe_duplicates(duplicates: Duplicates) -> str:
     """Write in one line what counts as a copy, each threshold with its unit."""
     kinds = [f"exact copies: {duplicates.exact}"]
-    if duplicates.near is not None:
-        kinds.append(f"near: {PERCEPTUAL_HASH} within {duplicates.near.hamming} [bits of 64]")
-    if duplicates.semantic is not None:
-        kinds.append(f"semantic: image embeddings > {duplicates.semantic.cosine:g} [cosine]")
+    kinds += [kind.describe() for kind in (duplicates.near, duplicates.semantic) if kind is not None]
     if duplicates.placeholders is not None:
         kinds.append(f"placeholders: one picture under ≥ {duplicates.placeholders.captions} [captions]")
     return f"{'; '.join(kinds)}; within the {'data set' if duplicates.scope is Scope.DATASET else 'partition'}"

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pairsift.core.conditions import PolicyModel
-from pairsift.core.copy_kinds import PERCEPTUAL_HASH, Near, Semantic
+from pairsift.core.copy_kinds import Near, Semantic
 
 SET_NAME = r"^[a-z0-9][a-z0-9_.-]*$"
 """What a set of pictures may be called."""
@@ -46,11 +46,7 @@ def describe_decontamination(asked: Decontaminate | None) -> str:
     """Write in one line what is dropped as a part of which evaluation sets, each threshold with its unit."""
     if asked is None:
         return "none"
-    kinds = ["the same image"]
-    if asked.near is not None:
-        kinds.append(f"near: {PERCEPTUAL_HASH} within {asked.near.hamming} [bits of 64]")
-    if asked.semantic is not None:
-        kinds.append(f"semantic: image embeddings > {asked.semantic.cosine:g} [cosine]")
+    kinds = ["the same image", *(kind.describe() for kind in (asked.near, asked.semantic) if kind is not None)]
     if asked.captions is not None:
         kinds.append(f"the same caption of ≥ {asked.captions.characters} [letters and digits]")
     return f"{'; '.join(kinds)}; against {', '.join(asked.against)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import PackageLoader
 
 from pairsift.config import RunRequest
 from pairsift.core.overview import Cut, Overview
@@ -16,7 +16,8 @@ from pairsift.report.course import keep_chart, signal_chart, tell_spread
 from pairsift.report.drifting import tell_drift
 from pairsift.report.escaping import visible
 from pairsift.report.meanings import MEANINGS
-from pairsift.report.summary import run_command, share
+from pairsift.report.summary import run_command
+from pairsift.report.templating import open_templates
 
 SHOWN_GROUPS = 50
 SHOWN_MOVED = 5
@@ -27,19 +28,11 @@ OPEN_DAYS = 7
 NOT_IN_CONFIG = {"policy", "dispatch", "report"}
 """What the command line says, or changes no result."""
 
-_environment = Environment(
-    loader=PackageLoader("pairsift.report"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_environment = open_templates("pairsift.report")
 _environment.filters |= {
-    "visible": visible,
     "visible_lines": lambda text: "\n".join(visible(line) for line in text.splitlines()),
     "indented": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
     "jpeg": lambda data: f"data:image/jpeg;base64,{b64encode(data).decode()}",
-    "share": share,
 }
 _environment.globals |= {
     "share_bar": share_bar,

@@ -10,13 +10,12 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from pairsift.adapters.browsed import Browsed
 from pairsift.adapters.viewed import Recent
-from pairsift.report.escaping import visible
 from pairsift.report.meanings import MEANINGS
-from pairsift.report.summary import share
+from pairsift.report.templating import open_templates
 from pairsift.review.access import Access
 
 MOST_FORM_BYTES = 256_000
@@ -83,14 +82,8 @@ def go_back(fields: Mapping[str, str]) -> RedirectResponse:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("pairsift.review"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"visible": visible, "share": share, "number": _number, "count": "{:,}".format}
+    made = open_templates("pairsift.review", "pairsift.report")
+    made.filters |= {"number": _number, "count": "{:,}".format}
     made.globals |= {"meanings": {str(reason): said for reason, said in MEANINGS.items()}}
     return made
 

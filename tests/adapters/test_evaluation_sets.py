@@ -1,6 +1,5 @@
 """Evaluation sets: their files, and which ones a policy means."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from pairsift.adapters.evaluation_sets import (
     load_evaluation_set,
     write_evaluation_set,
 )
-from pairsift.adapters.store.engine import open_engine, prepare
 from pairsift.adapters.store.named_sets import register_sets
 from pairsift.adapters.store.rows import NamedSetRow
 from pairsift.adapters.store.tables import evaluation_set as evaluation_table
@@ -28,15 +26,6 @@ MEMBERS = [
     Member("broken", "2" * 64, None, None, CAPTIONS),
     Member("words", None, None, None, CAPTIONS),
 ]
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'pairsift.db'}"
-    prepare(url)
-    engine = open_engine(url)
-    yield engine
-    engine.dispose()
 
 
 def against(*names: str) -> Policy:

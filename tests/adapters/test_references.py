@@ -1,6 +1,5 @@
 """`check` reads the files that decisions and scores refer to: each that is gone or changed is told."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from pairsift.adapters.calibrations import calibration_uri, write_reference
 from pairsift.adapters.checking import check
 from pairsift.adapters.evaluation_sets import evaluation_uri, write_evaluation_set
 from pairsift.adapters.keeping import keep_trained
-from pairsift.adapters.store.engine import now, open_engine, prepare
+from pairsift.adapters.store.engine import now
 from pairsift.adapters.store.named_sets import register_sets
 from pairsift.adapters.store.rows import NamedSetRow
 from pairsift.adapters.store.tables import calibration, evaluation_set, target_set
@@ -23,15 +22,6 @@ from pairsift.core.norm_sim import target_set as target_of_rows
 from pairsift.core.signals import NUMBERS
 
 PAIRS = EmbeddedPairs(["u"], ["a"], ["p"], np.eye(1, 4), np.eye(1, 4), {name: np.zeros(1) for name in NUMBERS})
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'pairsift.db'}"
-    prepare(url)
-    engine = open_engine(url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Target sets: their files, what a user's own embeddings must be, and which one a policy means."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 from sqlalchemy import Engine
 
 from pairsift.adapters.chunks import embedding_column
-from pairsift.adapters.store.engine import open_engine, prepare
 from pairsift.adapters.store.named_sets import register_sets
 from pairsift.adapters.store.rows import NamedSetRow
 from pairsift.adapters.store.tables import target_set as target_table
@@ -23,15 +21,6 @@ from pairsift.errors import ConfigError, SourceError, TargetDamagedError
 ROWS = np.array([[3.0, 4.0], [0.0, 2.0]], np.float32)
 UNIT = [[0.6, 0.8], [0.0, 1.0]]
 NEAR = {"method": "absolute", "signal": "pair.norm_sim", "ge": 0.5}
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path / 'pairsift.db'}"
-    prepare(url)
-    engine = open_engine(url)
-    yield engine
-    engine.dispose()
 
 
 def policy(name: str = "mine") -> Policy:

@@ -13,10 +13,10 @@ import pyarrow as pa
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from pairsift.adapters.exports.pairs import SCORES, score_columns
+from pairsift.adapters.exports.pairs import SCORES
 from pairsift.adapters.exports.request import ExportBatch, ExportRequest
 from pairsift.adapters.exports.rows import ROW_GROUP_ROWS, write_rows
-from pairsift.adapters.exports.samples import Sample, samples
+from pairsift.adapters.exports.samples import Sample, sample_table, samples
 
 SCHEMA = pa.schema(
     [
@@ -79,13 +79,4 @@ def _write_header(file: BinaryIO, shape: tuple[int, int]) -> None:
 
 def _tables(kept: Iterator[Sample]) -> Iterator[pa.Table]:
     while group := list(islice(kept, ROW_GROUP_ROWS)):
-        columns = [
-            [sample.name for sample in group],
-            [sample.caption for sample in group],
-            [sample.pair.uid for sample in group],
-            [sample.pair.key for sample in group],
-            *score_columns((sample.batch, sample.n) for sample in group),
-            [sample.multiplicity for sample in group],
-        ]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-        yield pa.table(arrays, schema=SCHEMA)
+        yield sample_table(SCHEMA, [sample.name for sample in group], group)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from pairsift.adapters.chunks import parquet_writer
-from pairsift.adapters.exports.pairs import SCORES, score_columns
+from pairsift.adapters.exports.pairs import SCORES
 from pairsift.adapters.exports.request import ExportRequest
 from pairsift.adapters.exports.rows import ROW_GROUP_ROWS
-from pairsift.adapters.exports.samples import Picture, Sample, picture_of, samples
+from pairsift.adapters.exports.samples import Picture, Sample, picture_of, sample_table, samples
 
 ROW_GROUP_BYTES = 32 << 20
 """Pictures in one row group, and so in memory; the Hub's viewer wants at most 100 MB, and reads 286 MiB at most."""
@@ -62,17 +62,7 @@ def _row_groups(kept: Iterable[Sample]) -> Iterator[list[tuple[Sample, Picture |
 
 
 def _to_table(group: Sequence[tuple[Sample, Picture | None]]) -> pa.Table:
-    kept = [sample for sample, _ in group]
-    columns = [
-        [_file(sample, picture) for sample, picture in group],
-        [sample.caption for sample in kept],
-        [sample.pair.uid for sample in kept],
-        [sample.pair.key for sample in kept],
-        *score_columns((sample.batch, sample.n) for sample in kept),
-        [sample.multiplicity for sample in kept],
-    ]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
-    return pa.table(arrays, schema=SCHEMA)
+    return sample_table(SCHEMA, [_file(*each) for each in group], [sample for sample, _ in group])
 
 
 def _file(sample: Sample, picture: Picture | None) -> dict[str, bytes | str] | None:

@@ -1,9 +1,12 @@
 """Kept pairs as the files of a trainer's data set: a safe name each, its picture, its caption."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from pairsift.adapters.exports.pairs import score_columns
 from pairsift.adapters.exports.request import ExportBatch, ExportRequest
 from pairsift.adapters.sources.reading import read_image
 from pairsift.core.image_files import image_format
@@ -44,6 +47,20 @@ class Sample:
         yield self.name
         for again in range(1, self.multiplicity):
             yield f"{own_name(self.pair)}-{again}"
+
+
+def sample_table(schema: pa.Schema, first: Sequence[object], group: Sequence[Sample]) -> pa.Table:
+    """Make the rows of kept pairs: a first column of the format's own, then what every such format says of a pair."""
+    columns = [
+        first,
+        [sample.caption for sample in group],
+        [sample.pair.uid for sample in group],
+        [sample.pair.key for sample in group],
+        *score_columns((sample.batch, sample.n) for sample in group),
+        [sample.multiplicity for sample in group],
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
 
 
 @dataclass(frozen=True, slots=True)

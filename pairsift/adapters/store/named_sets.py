@@ -1,6 +1,6 @@
 """Target and evaluation sets in the store: which files they are, by the names that policies call them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import Engine, Table, select
@@ -14,6 +14,14 @@ def register_sets(engine: Engine, table: Table, made: Iterable[NamedSetRow]) -> 
     with writing(engine) as connection:
         values = [{**asdict(row), "created_at": now(connection)} for row in made]
         connection.execute(table.insert(), values)
+
+
+def name_set(engine: Engine, table: Table, made: Sequence[NamedSetRow]) -> str | None:
+    """Let a name stand for a set, as pairs scored in each of these ways see it; return what it stood for before."""
+    before = current_set(engine, table, made[0].name, made[0].score_fingerprint)
+    if before != made[0].fingerprint:
+        register_sets(engine, table, made)
+    return before
 
 
 def current_set(engine: Engine, table: Table, name: str, score_fingerprint: str) -> str | None:
