@@ -307,6 +307,11 @@ def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
     return [plain_line(line) for line in lines]
 
 
+def tell_forgotten(count: int) -> list[RenderableType]:
+    """Say how many pairs of a source were left out because they were taken down, if any."""
+    return [plain_line(f"Left out: {count} pairs that were taken down by pairsift forget")] if count else []
+
+
 def render_target(told: Mapping[str, Any]) -> list[RenderableType]:
     """Say what a name stands for now, and who goes by it."""
     lines = [
@@ -316,9 +321,10 @@ def render_target(told: Mapping[str, Any]) -> list[RenderableType]:
         f"Encoder      {told['encoder']}, {told['seconds']:.1f} s",
     ]
     if told["target"] == told["before"]:
-        return [plain_line(line) for line in [*lines, "", "It is the one that the name stood for: nothing changes."]]
-    lines += ["", f"Policies with target: {{name: {told['name']}}} go by it, from the next run or decide on."]
-    return [plain_line(line) for line in lines]
+        lines += ["", "It is the one that the name stood for: nothing changes."]
+    else:
+        lines += ["", f"Policies with target: {{name: {told['name']}}} go by it, from the next run or decide on."]
+    return [*map(plain_line, lines), *tell_forgotten(told["forgotten"])]
 
 
 def render_evaluation_set(told: Mapping[str, Any]) -> list[RenderableType]:
@@ -331,12 +337,11 @@ def render_evaluation_set(told: Mapping[str, Any]) -> list[RenderableType]:
         f"Encoder          {told['encoder']}, {told['seconds']:.1f} s",
     ]
     if told["evaluation_set"] == told["before"]:
-        return [plain_line(line) for line in [*lines, "", "It is the one that the name stood for: nothing changes."]]
-    lines += [
-        "",
-        f"Policies that name {told['name']} in decontaminate.against go by it, from the next run or decide on.",
-    ]
-    return [plain_line(line) for line in lines]
+        lines += ["", "It is the one that the name stood for: nothing changes."]
+    else:
+        who = f"Policies that name {told['name']} in decontaminate.against"
+        lines += ["", f"{who} go by it, from the next run or decide on."]
+    return [*map(plain_line, lines), *tell_forgotten(told["forgotten"])]
 
 
 def render_policies(result: Mapping[str, Any]) -> list[RenderableType]:
@@ -381,6 +386,7 @@ def render_quantise(outcome: Mapping[str, Any]) -> list[RenderableType]:
     return [
         facts(f"{outcome['encoder']} in int8 against float32", outcome["facts"]),
         plain_line(f"{overlap}: {done if outcome['switched_on'] else refused}"),
+        *tell_forgotten(outcome["forgotten"]),
     ]
 
 
