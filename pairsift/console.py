@@ -309,7 +309,7 @@ def render_calibrate(told: Mapping[str, Any]) -> list[RenderableType]:
 
 def tell_forgotten(count: int) -> list[RenderableType]:
     """Say how many pairs of a source were left out because they were taken down, if any."""
-    return [plain_line(f"Left out: {count} pairs that were taken down by pairsift forget")] if count else []
+    return [plain_line(f"Pairs taken down by pairsift forget, and left out: {count}")] if count else []
 
 
 def render_target(told: Mapping[str, Any]) -> list[RenderableType]:

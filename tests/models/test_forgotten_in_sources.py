@@ -78,7 +78,7 @@ def test_people_are_told_how_many_were_left_out(pairsift: Command, encoder: str,
     code, out, _ = pairsift("target", whole, "--name", "mine", "--encoder", encoder)
 
     assert code == 0
-    assert "Left out: 1 pairs that were taken down by pairsift forget" in out
+    assert "Pairs taken down by pairsift forget, and left out: 1" in out
 
 
 def test_towers_are_made_of_and_measured_on_others(whole: Path, rest: Path, monkeypatch: pytest.MonkeyPatch):

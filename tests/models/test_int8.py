@@ -175,7 +175,7 @@ def test_people_are_shown_the_shift_what_it_means_and_what_was_left_out(pairsift
     assert ended == 0
     assert "top_overlap" in out
     assert "switched on" in out
-    assert "Left out: 1 pairs" in out
+    assert "and left out: 1" in out
 
 
 def test_only_an_encoder_of_open_clip_can_be_quantised():
