@@ -4,7 +4,11 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -127,7 +131,8 @@ def run_flow(request: RunRequest, *, progress: bool) -> dict[str, Any]:
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # seconds
     from sqlalchemy.exc import InterfaceError, OperationalError
 
-    from flows.curate import curate  # seconds
+    with server_started():
+        from flows.curate import curate  # many seconds: torch
     from pairsift.core.naming import dataset_name
     from pairsift.progress import progress_of  # SQLAlchemy
 
@@ -145,10 +150,31 @@ def run_flow(request: RunRequest, *, progress: bool) -> dict[str, Any]:
             raise DatabaseGoneError(f"the database went away: {what}; when it is back, {GOES_ON}") from error
 
 
+@contextmanager
+def server_started() -> Iterator[None]:
+    """Start Prefect's temporary server, where the run is to have one, beside what is done within.
+
+    Both take some ten seconds. SIGTERM is heeded from here on, as CancelledError: it would end this process at once and
+    leave the server behind.
+    """
+    from prefect import get_client
+
+    signal.signal(signal.SIGTERM, cancel)
+    with ThreadPoolExecutor(1) as beside:
+        started = beside.submit(get_client, sync_client=True)
+        yield
+        started.result()
+
+
+def cancel(_number: int, _frame: FrameType | None) -> None:
+    """Raise what asyncio raises where a run is cancelled."""
+    raise asyncio.CancelledError
+
+
 async def summary_of(curate: Any, request: RunRequest) -> dict[str, Any]:  # noqa: ANN401 - a Prefect flow, imported late
     """Run the flow; what it raised is raised again, and its summary returned also where partitions failed."""
     run = asyncio.ensure_future(curate(request, return_state=True))
-    # Without it SIGTERM would end the process at once while Prefect's server starts, and leave the server behind.
+    # The flow has to hear of SIGTERM, not whatever line the process is at.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, run.cancel)
     state = await run
     result = await state.aresult(raise_on_failure=False)
