@@ -40,8 +40,8 @@ def load_policy(name_or_path: str) -> Policy:
     policy = _read(path, f"policy {name_or_path}")
     if policy.name in shipped and policy.sha256 != load_policy(policy.name).sha256:
         raise ConfigError(
-            f"policy {name_or_path} is called {policy.name!r} as one that Pairsift ships, and says something else: give "
-            f"it a name of its own, such as name: {own_name(policy.name)}, for a later Pairsift may ship any version"
+            f"policy {name_or_path} is called {policy.name!r} as one that Pairsift ships, and says something else: "
+            f"give it a name of its own, such as name: {own_name(policy.name)}; a later Pairsift may ship any version"
         )
     return policy
 

@@ -1,4 +1,4 @@
-"""Decoders that keep their remarks from the terminal: they name no pair, and a pair's own outcome says what is needed."""
+"""Keeps what decoders say from the terminal: it names no pair, and a pair's own outcome says what is needed."""
 
 import ctypes
 import warnings
@@ -14,6 +14,6 @@ def silence_decoders() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
     TiffImagePlugin.logger.addFilter(lambda _: False)
     pillow = ctypes.CDLL(_imaging.__file__)
-    if hasattr(pillow, "TIFFSetErrorHandler"):  # looked for in what Pillow links, too; not where libtiff is hidden in it
+    if hasattr(pillow, "TIFFSetErrorHandler"):  # found in what it links, unless libtiff is hidden in it
         pillow.TIFFSetErrorHandler(None)
         pillow.TIFFSetWarningHandler(None)

@@ -79,7 +79,7 @@ def test_comments_and_layout_are_not_content(tmp_path: Path):
 def test_a_file_that_takes_a_shipped_policy_s_name_for_something_else_is_refused(tmp_path: Path, changed: str):
     taken = write_policy(load_policy("default")).replace("version: 1", changed)
 
-    with pytest.raises(ConfigError, match=r"is called 'default' as one that Pairsift ships.* name: my-default,"):
+    with pytest.raises(ConfigError, match=r"is called 'default' as one that Pairsift ships.* name: my-default;"):
         load_policy(write(tmp_path, taken))
 
 

@@ -1,4 +1,4 @@
-"""Decoding says nothing on the terminal, in a process with Python's own filters: what is wrong is the pair's outcome."""
+"""Decoding says nothing on the terminal, by Python's own filters: the pair's outcome says it."""
 
 import subprocess
 import sys
