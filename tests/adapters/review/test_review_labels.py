@@ -133,7 +133,7 @@ def test_the_text_to_be_changed_has_the_name_that_it_is_saved_under(client: Test
     page = client.get("/policy").text
 
     assert "name: my-default\n" in page
-    assert "default is Pairsift&#39;s own" in page or "default is Pairsift's own" in page
+    assert "default is Pairsift's own, so that your versions of it are called my-default" in page
 
 
 @pytest.mark.parametrize(
