@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from pairsift.adapters.lessons import Lesson, lessons_of_source, prepare_lesson
+from pairsift.adapters.remaining import Takedowns
 from pairsift.adapters.sampling import Wanted
 from pairsift.config import AUGMENTATIONS, RunConfig, ScoreConfig
 from pairsift.core.perturbing import IN_PICTURE, Perturbation, generator, mistype
@@ -59,7 +60,7 @@ def _made_once(
 ) -> Lessons:
     if not path.exists():
         encoder = load_encoder(CONFIG.score)
-        lessons = lessons_of_source(source, CONFIG, Wanted(PAIRS, SEED, encoder.english_only))
+        lessons = lessons_of_source(source, CONFIG, Wanted(PAIRS, SEED, encoder.english_only), Takedowns())
         readable = (one for one in map(prepare, lessons) if one is not None)
         gather(encoder, readable, path, lambda _: None, augmenting)
     return read_gathered(path, "cpu")

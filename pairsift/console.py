@@ -81,6 +81,11 @@ def plain_line(line: str) -> Text:
     return Text(plain(line).plain, no_wrap=True, overflow="ignore")
 
 
+def tell_forgotten(count: int) -> list[RenderableType]:
+    """Say how many pairs of a source were left out because they were taken down, if any."""
+    return [plain_line(f"Pairs taken down by pairsift forget, and left out: {count}")] if count else []
+
+
 def size(count: float) -> str:
     """Write a number of bytes for people."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pairsift.adapters.remaining import Takedowns, find_takedowns
 from pairsift.adapters.sampling import Sample, Wanted, draw_sample
 from pairsift.adapters.store.engine import open_engine, prepare
 from pairsift.adapters.targets import find_target, load_target
@@ -88,12 +89,16 @@ class Robustness:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it; `foreign_from` says where the captions in another language are from: source or shipped."""
+    """What came of it; `foreign_from` says where the captions in another language are from: source or shipped.
+
+    So many pairs of the source were `forgotten`: they are not among those `read`.
+    """
 
     source: str
     encoder: str
     seed: int
     read: int
+    forgotten: int
     pairs: int
     foreign_from: str
     signals: Sequence[Discrimination]
@@ -114,6 +119,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
     SourceError for too few usable pairs; ConfigError and ModelUnavailableError as in a run. Nothing is stored.
     """
     started = time.monotonic()
+    takedowns = find_takedowns(Settings().store_url)
     limit_threads(1)  # as in a run: every core works on pictures of its own
     for policy in exam.policies:
         require_signals(policy, config.score)
@@ -121,7 +127,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
     candidates = [_candidate(policy, config) for policy in exam.policies]
     bench = _set_up(config, exam)
     fused = {name: replace(bench, encoder=_load_with(config, name)) for name in exam.fusions}
-    sample = _draw(source, config, exam, bench)
+    sample = _draw(source, config, exam, bench, takedowns)
     sheets = {
         cleaner: measure_planted(replace(bench, cleaner=cleaner), sample.originals, advance)
         for cleaner in exam.cleaners
@@ -134,6 +140,7 @@ def evaluate(source: str, config: RunConfig, exam: Exam, advance: Advance) -> Ou
         encoder=config.score.encoder,
         seed=exam.seed,
         read=sample.read,
+        forgotten=takedowns.left_out,
         pairs=len(first),
         foreign_from=sample.foreign_from,
         signals=discriminate(first, weights),
@@ -150,7 +157,7 @@ def _refuse_unknown(policy: Policy) -> None:
 
 
 def _candidate(policy: Policy, config: RunConfig) -> Candidate:
-    """Take with a policy the target set that it names: the only thing that an exam reads from the store."""
+    """Take with a policy the target set that it names."""
     if policy.target is None:
         return Candidate(policy)
     prepare(Settings().store_url)
@@ -169,10 +176,10 @@ def _load_with(config: RunConfig, fusion: str) -> Encoder:
     return load_encoder(config.score.model_copy(update={"fusion": None if fusion == NO_HEAD else fusion}))
 
 
-def _draw(source: str, config: RunConfig, exam: Exam, bench: Bench) -> Sample:
+def _draw(source: str, config: RunConfig, exam: Exam, bench: Bench, takedowns: Takedowns) -> Sample:
     columns = frozenset(column for policy in exam.policies for column in policy.source_columns)
     wanted = Wanted(exam.pairs, exam.seed, bench.encoder.english_only, columns)
-    sample = draw_sample(source, config, wanted)
+    sample = draw_sample(source, config, wanted, takedowns)
     if len(sample.originals) < LEAST_PAIRS:
         raise SourceError(
             f"{source}: {len(sample.originals)} of {sample.read} pairs read are usable (a picture and a caption of "

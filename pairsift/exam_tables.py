@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from pairsift.console import facts, plain_line, table
+from pairsift.console import facts, plain_line, table, tell_forgotten
 
 
 def render_evaluate(outcome: Mapping[str, Any]) -> list[RenderableType]:
@@ -22,6 +22,7 @@ def render_evaluate(outcome: Mapping[str, Any]) -> list[RenderableType]:
         plain_line("Of each fault: our best signal, the alignment, the reference method's best."),
         plain_line("AUC 1 tells every faulty pair from a clean one, 0.5 none."),
         plain_line(f"Captions in another language: {outcome['foreign_from']}."),
+        *tell_forgotten(outcome["forgotten"]),
         Text(),
     ]
     for graded in outcome["policies"]:
@@ -41,6 +42,7 @@ def render_quantise(outcome: Mapping[str, Any]) -> list[RenderableType]:
     return [
         facts(f"{outcome['encoder']} in int8 against float32", outcome["facts"]),
         plain_line(f"{overlap}: {done if outcome['switched_on'] else refused}"),
+        *tell_forgotten(outcome["forgotten"]),
     ]
 
 

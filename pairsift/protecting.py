@@ -7,7 +7,8 @@ from functools import partial
 from hashlib import sha256
 
 from pairsift.adapters.evaluation_sets import write_evaluation_set
-from pairsift.adapters.sources import open_source, pairs_of
+from pairsift.adapters.remaining import Takedowns, find_takedowns, remaining_pairs
+from pairsift.adapters.sources import open_source
 from pairsift.adapters.store.engine import open_engine, prepare
 from pairsift.adapters.store.named_sets import name_set
 from pairsift.adapters.store.rows import NamedSetRow
@@ -30,7 +31,7 @@ class Outcome:
     """The evaluation set that a name stands for now, and the one before (None: there was none).
 
     Of `read` pairs these are the different `pictures`, of which so many are `unreadable`: they are found by their
-    bytes alone; and the different `captions`.
+    bytes alone; and the different `captions`. So many pairs of the source were `forgotten`, and are not among them.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Outcome:
     pictures: int
     unreadable: int
     captions: int
+    forgotten: int
     seconds: float
 
 
@@ -68,8 +70,12 @@ def make_evaluation_set(source: str, name: str, config: RunConfig, advance: Adva
     started = time.monotonic()
     prepare(Settings().store_url)
     score = resolve(config.score)
+    takedowns = find_takedowns(Settings().store_url)
     drafts: dict[str, _Draft] = {}
-    members = _read(source, config.model_copy(update={"score": score}), drafts, advance)
+    files = _different_files(source, config, drafts, takedowns)
+    members = _members(files, config.model_copy(update={"score": score}), drafts, advance)
+    if not any(member.picture or member.captions[Cleaner.DEFAULT] for member in members):
+        raise SourceError(f"{source}: none of its pairs has a picture, or a caption that can be read")
     made = write_evaluation_set(Settings().storage.absolute(), members)
     scored = [score_fingerprint(score, config.preprocess, cleaner) for cleaner in Cleaner]
     engine = open_engine(Settings().store_url)
@@ -85,25 +91,24 @@ def make_evaluation_set(source: str, name: str, config: RunConfig, advance: Adva
         pictures=sum(member.picture is not None for member in members),
         unreadable=sum(member.picture is not None and member.embedding is None for member in members),
         captions=len({digest for member in members for digest in member.captions[Cleaner.DEFAULT]}),
+        forgotten=takedowns.left_out,
         seconds=time.monotonic() - started,
     )
 
 
-def _read(source: str, config: RunConfig, drafts: dict[str, _Draft], advance: Advance) -> list[Member]:
-    """Read a source into `drafts`, and give its members; a bounded number of pictures is in memory."""
+def _members(files: Iterator[bytes], config: RunConfig, drafts: dict[str, _Draft], advance: Advance) -> list[Member]:
+    """Encode image files, which fills `drafts`, and give the members; a bounded number of pictures is in memory."""
     look = partial(prepare_image, config=config.preprocess, fit=partial(fit_picture, fit=picture_fit(config.score)))
-    files = _different_files(source, config, drafts)
     encoded = iter(list(encode_pictures(files, look, load_encoder(config.score), advance)))
-    members = [_member(draft, next(encoded) if draft.bytes else None) for draft in drafts.values()]
-    if not any(member.picture or member.captions[Cleaner.DEFAULT] for member in members):
-        raise SourceError(f"{source}: none of its pairs has a picture, or a caption that can be read")
-    return members
+    return [_member(draft, next(encoded) if draft.bytes else None) for draft in drafts.values()]
 
 
-def _different_files(source: str, config: RunConfig, drafts: dict[str, _Draft]) -> Iterator[bytes]:
+def _different_files(
+    source: str, config: RunConfig, drafts: dict[str, _Draft], takedowns: Takedowns
+) -> Iterator[bytes]:
     """Give the source's image files, each different one once, and note all pairs in `drafts`."""
     for spec in open_source(source).partitions({}, config.ingest):
-        for pair in pairs_of(spec, config.ingest):
+        for pair in remaining_pairs(spec, config.ingest, takedowns):
             picture = _picture_of(pair)
             new = (picture or pair.pair.key) not in drafts
             draft = drafts.setdefault(

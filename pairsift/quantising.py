@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pairsift.adapters.durable import file_facts, make_folder, write_durably
-from pairsift.adapters.sources import open_source, pairs_of
+from pairsift.adapters.remaining import Takedowns, find_takedowns, remaining_pairs
+from pairsift.adapters.sources import open_source
 from pairsift.config import RunConfig
 from pairsift.core.fingerprint import fingerprint
 from pairsift.core.ingesting import identify
@@ -39,6 +40,7 @@ from pairsift.models.quantised import (
     openvino_version,
     report_nothing,
 )
+from pairsift.settings import Settings
 
 LEAST_PAIRS = 40
 """Half of them measure; below that an overlap of the best 30 % moves in steps of 17 %."""
@@ -59,10 +61,14 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it; `folder` holds the towers if int8 was switched on."""
+    """What came of it; `folder` holds the towers if int8 was switched on.
+
+    So many pairs of those read were `forgotten`, and others taken in their place.
+    """
 
     encoder: str
     source: str
+    forgotten: int
     switched_on: bool
     least_overlap: float
     facts: dict[str, int | float | str]
@@ -78,8 +84,9 @@ def quantise(source: str, config: RunConfig, count: int, least_overlap: float) -
     """
     started = time.monotonic()
     openvino_version()
+    takedowns = find_takedowns(Settings().store_url)
     reference = _float32_encoder(config)
-    pairs = read_pairs(source, config, count, english_only=reference.english_only)
+    pairs = read_pairs(source, config, count, takedowns, english_only=reference.english_only)
     calibrating, measuring = pairs.every_second(0), pairs.every_second(1)
     model = find_clip(config.score.encoder)
     with tempfile.TemporaryDirectory(prefix="pairsift-int8-") as name:
@@ -91,6 +98,7 @@ def quantise(source: str, config: RunConfig, count: int, least_overlap: float) -
     return Outcome(
         encoder=config.score.encoder,
         source=source,
+        forgotten=takedowns.left_out,
         switched_on=switched_on,
         least_overlap=least_overlap,
         facts=dict(made.facts),
@@ -99,11 +107,12 @@ def quantise(source: str, config: RunConfig, count: int, least_overlap: float) -
     )
 
 
-def read_pairs(source: str, config: RunConfig, count: int, *, english_only: bool) -> Pairs:
+def read_pairs(source: str, config: RunConfig, count: int, takedowns: Takedowns, *, english_only: bool) -> Pairs:
     """Read and prepare about `count` pairs as a run does, some from each of the source's partitions."""
     specs = open_source(source, config=config.ingest).partitions({}, config.ingest)
     chosen = specs[:: math.ceil(len(specs) / count)]
-    found = (pair for spec in chosen for pair in islice(pairs_of(spec, config.ingest), math.ceil(count / len(chosen))))
+    each = math.ceil(count / len(chosen))
+    found = (pair for spec in chosen for pair in islice(remaining_pairs(spec, config.ingest, takedowns), each))
     read = list(islice(found, count))
     images = [pair.image for pair in read]  # by place: partitions may use one key each for pairs of their own
     ingested = [identify(place, pair, config.preprocess.max_caption_bytes) for place, pair in enumerate(read)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from pairsift.console import plain_line
+from pairsift.console import plain_line, tell_forgotten
 
 
 def render_target(told: Mapping[str, Any]) -> list[RenderableType]:
@@ -37,4 +37,4 @@ def _named_set(key: str, told: Mapping[str, Any], made_of: Sequence[str], polici
     else:
         goes_by = f"{policies} go by it, from the next run or decide on."
     lines = [f"{name:<{len(kind)}}   {value}" for name, value in rows]
-    return [plain_line(line) for line in [*lines, "", goes_by]]
+    return [*map(plain_line, [*lines, "", goes_by]), *tell_forgotten(told["forgotten"])]

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsift.adapters.sources import open_source, pairs_of
+from pairsift.adapters.remaining import Takedowns, find_takedowns, remaining_pairs
+from pairsift.adapters.sources import open_source
 from pairsift.adapters.store.engine import open_engine, prepare
 from pairsift.adapters.store.named_sets import name_set
 from pairsift.adapters.store.rows import NamedSetRow
@@ -35,6 +36,7 @@ class Outcome:
     """The target set that a name stands for now, and the one before (None: there was none).
 
     Of `read` pictures, or rows of a file, so many were `unreadable`; `pictures` are the different ones in the set.
+    So many pairs of the source were `forgotten`, and are not among them.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Outcome:
     source: str
     read: int
     unreadable: int
+    forgotten: int
     pictures: int
     seconds: float
 
@@ -66,10 +69,11 @@ def make_target(source: str, name: str, config: RunConfig, advance: Advance) -> 
     prepare(Settings().store_url)
     score = resolve(config.score)
     encoder = load_encoder(score)
+    takedowns = find_takedowns(Settings().store_url)
     seen = (
         _embeddings(Path(source), encoder)
         if source.endswith(EMBEDDING_FILES)
-        else _encode(source, config, encoder, advance)
+        else _encode(source, config, encoder, takedowns, advance)
     )
     made = target_set(canonical_target(seen.rows))
     write_target(Settings().storage.absolute(), made)
@@ -85,6 +89,7 @@ def make_target(source: str, name: str, config: RunConfig, advance: Advance) -> 
         source=source,
         read=seen.read,
         unreadable=seen.read - len(seen.rows),
+        forgotten=takedowns.left_out,
         pictures=len(made.image),
         seconds=time.monotonic() - started,
     )
@@ -100,22 +105,23 @@ def _embeddings(path: Path, encoder: Encoder) -> _Seen:
     return _Seen(rows, len(rows))
 
 
-def _encode(source: str, config: RunConfig, encoder: Encoder, advance: Advance) -> _Seen:
+def _encode(source: str, config: RunConfig, encoder: Encoder, takedowns: Takedowns, advance: Advance) -> _Seen:
     """Encode the readable pictures of a source, as a run encodes them."""
     fit = partial(fit_picture, fit=picture_fit(config.score))
     look = partial(_look, config=config.preprocess, fit=fit)
-    seen = [embedding for _, embedding in encode_pictures(_different_files(source, config), look, encoder, advance)]
+    files = _different_files(source, config, takedowns)
+    seen = [embedding for _, embedding in encode_pictures(files, look, encoder, advance)]
     found = [embedding for embedding in seen if embedding is not None]
     if not found:
         raise SourceError(f"{source}: none of {len(seen)} pictures can be read, and a target set needs at least one")
     return _Seen(np.stack(found), len(seen))
 
 
-def _different_files(source: str, config: RunConfig) -> Iterator[bytes]:
+def _different_files(source: str, config: RunConfig, takedowns: Takedowns) -> Iterator[bytes]:
     """Give the source's image files, each different one once."""
     seen: set[bytes] = set()
     for spec in open_source(source).partitions({}, config.ingest):
-        for pair in pairs_of(spec, config.ingest):
+        for pair in remaining_pairs(spec, config.ingest, takedowns):
             digest = sha256(pair.image or b"").digest()
             if pair.image is not None and digest not in seen:
                 seen.add(digest)

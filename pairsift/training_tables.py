@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from pairsift.console import plain_line, table
+from pairsift.console import plain_line, table, tell_forgotten
 
 
 def render_adapt(outcome: Mapping[str, Any]) -> list[RenderableType]:
@@ -21,6 +21,7 @@ def render_adapt(outcome: Mapping[str, Any]) -> list[RenderableType]:
             f"Swapped captions told from {outcome['pairs']} pairs held out in turn", ("adapter", "AUC", "95 %"), rows
         ),
         plain_line(kept if outcome["file"] else "not kept: the gain may well be nothing"),
+        *tell_forgotten(outcome["forgotten"]),
     ]
 
 
@@ -33,7 +34,8 @@ def render_train(outcome: Mapping[str, Any]) -> list[RenderableType]:
     ]
     judged = f"AUC on {metrics['judged_on']} pairs held out"
     kept = f"kept as {outcome['file']}: choose it by score.fusion: {outcome['name']}"
-    return [table(judged, ("score", "swapped captions", "most alike captions"), rows), plain_line(kept)]
+    judgement = table(judged, ("score", "swapped captions", "most alike captions"), rows)
+    return [judgement, plain_line(kept), *tell_forgotten(outcome["forgotten"])]
 
 
 def _auc(metrics: Mapping[str, float], stem: str) -> str:

@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from pairsift.adapters.durable import make_folder
 from pairsift.adapters.keeping import keep_trained
 from pairsift.adapters.lessons import Lesson, lessons_of_dataset, lessons_of_source, prepare_lesson
+from pairsift.adapters.remaining import Takedowns, find_takedowns
 from pairsift.adapters.sampling import Wanted
 from pairsift.adapters.store.engine import prepare
 from pairsift.adapters.store.trained import TrainedRow, require_free
@@ -49,23 +50,28 @@ class TrainPlan:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The file of tokens, of how many pairs, and the digest of their uids."""
+    """The file of tokens, of how many pairs, the digest of their uids, and how many others were `forgotten`."""
 
     tokens: str
     pairs: int
     pairs_sha256: str
+    forgotten: int
 
 
 @task(name="plan training", task_run_name="plan", **STAGE)
 def plan_training(request: TrainRequest) -> TrainPlan:
-    """Look at database, name and encoder before any work starts; the same request finds what it has done before."""
+    """Look at database, name and encoder before any work starts; the same request finds what it has done before.
+
+    Not what it did before a pair was taken down: that may have learnt from it.
+    """
     prepare(Settings().store_url)
     require_free(store(), "fusion", request.name)
     uri = trained_uri("fusion", request.name)
     score = resolve(request.config.score.model_copy(update={"fusion": None, "adapter": None}))
     request = request.model_copy(update={"config": request.config.model_copy(update={"score": score})})
     space = space_of(score)
-    asked = {**request.model_dump(mode="json"), "space": space, "uri": uri}
+    tombstones = sorted(find_takedowns(Settings().store_url).tombstones)
+    asked = {**request.model_dump(mode="json"), "space": space, "uri": uri, "tombstones": tombstones}
     folder = storage() / "training" / fingerprint(asked)[:16]
     make_folder(folder)
     return TrainPlan(request, space, str(folder))
@@ -77,15 +83,16 @@ def gather_lessons(plan: TrainPlan) -> Gathered:
     tokens, told = Path(plan.folder) / "tokens.safetensors", Path(plan.folder) / "pairs.json"
     if not (tokens.is_file() and told.is_file()):
         set_up_process()
-        request = plan.request
+        request, takedowns = plan.request, find_takedowns(Settings().store_url)
         uids = gather(
             load_encoder(request.config.score),
-            prepared_lessons(request),
+            prepared_lessons(request, takedowns),
             tokens,
             lambda done: tell(Step("pairs encoded", done, request.pairs)),
             Augmenting(request.augment, request.encoded_views, request.seed),
         )
-        told.write_text(json.dumps({"pairs": len(uids), "pairs_sha256": fingerprint(sorted(uids))}), encoding="utf-8")
+        facts = {"pairs": len(uids), "pairs_sha256": fingerprint(sorted(uids)), "forgotten": takedowns.left_out}
+        told.write_text(json.dumps(facts), encoding="utf-8")
     get_run_logger().info("%s: tokens gathered", plan.request.name)
     return Gathered(str(tokens), **json.loads(told.read_text(encoding="utf-8")))
 
@@ -126,7 +133,13 @@ def register_head(plan: TrainPlan, gathered: Gathered, fitted: Fitted) -> dict[s
     made = TrainedRow(request.name, plan.space, encoder, fitted.shape, data, fitted.metrics, uri)
     write = partial(write_head, Path(plan.folder) / "weights.safetensors", made.said())
     row = keep_trained(store(), storage(), "fusion", made, write)
-    outcome = {**asdict(row), "file": str(storage() / uri), "curve": fitted.curve, "reliability": fitted.reliability}
+    outcome = {
+        **asdict(row),
+        "file": str(storage() / uri),
+        "forgotten": gathered.forgotten,
+        "curve": fitted.curve,
+        "reliability": fitted.reliability,
+    }
     show_training(outcome)
     shutil.rmtree(plan.folder, ignore_errors=True)
     return outcome
@@ -144,23 +157,23 @@ def recipe_of(request: TrainRequest) -> Recipe:
     )
 
 
-def prepared_lessons(request: TrainRequest) -> Iterator[PreparedLesson]:
+def prepared_lessons(request: TrainRequest, takedowns: Takedowns) -> Iterator[PreparedLesson]:
     """Read and decode the pairs to learn from, those that the encoder can read."""
     config = request.config
     english_only = load_encoder(config.score).english_only
     fit_to = partial(fit_picture, fit=picture_fit(config.score))
-    for lesson in lessons_of(request, english_only=english_only):
+    for lesson in lessons_of(request, takedowns, english_only=english_only):
         prepared = prepare_lesson(lesson, config.preprocess, fit_to, english_only=english_only)
         if prepared is not None:
             yield prepared
 
 
-def lessons_of(request: TrainRequest, *, english_only: bool) -> Iterator[Lesson]:
-    """Find the pairs of the source, or of the data set."""
+def lessons_of(request: TrainRequest, takedowns: Takedowns, *, english_only: bool) -> Iterator[Lesson]:
+    """Find the pairs of the source, or of the data set, which has none that was taken down."""
     wanted = Wanted(request.pairs, request.seed, english_only)
     if request.dataset is not None:
         return lessons_of_dataset(store(), request.dataset, wanted)
-    return iter(lessons_of_source(str(request.source), request.config, wanted))
+    return iter(lessons_of_source(str(request.source), request.config, wanted, takedowns))
 
 
 def show_training(outcome: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from pairsift.adapters.remaining import Takedowns
 from pairsift.adapters.sampling import Wanted, draw_sample
 from pairsift.adapters.sources import read_image
 from pairsift.adapters.store.decisions import find_dataset
@@ -34,9 +35,9 @@ class Lesson:
         return pair_uid(bytes.fromhex(self.image_sha256), self.caption)
 
 
-def lessons_of_source(source: str, config: RunConfig, wanted: Wanted) -> list[Lesson]:
+def lessons_of_source(source: str, config: RunConfig, wanted: Wanted, takedowns: Takedowns) -> list[Lesson]:
     """Draw readable pairs of a source, no two with one picture or one caption; nobody has judged them."""
-    originals = draw_sample(source, config, wanted).originals
+    originals = draw_sample(source, config, wanted, takedowns).originals
     return [Lesson(one.image, one.image_sha256, one.caption) for one in originals]
 
 

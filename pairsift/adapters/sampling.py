@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pairsift.adapters.sources import open_source, pairs_of
+from pairsift.adapters.remaining import Takedowns, remaining_pairs
+from pairsift.adapters.sources import open_source
 from pairsift.config import PreprocessConfig, RunConfig
 from pairsift.core.captions import read_caption
 from pairsift.core.fingerprint import fingerprint
@@ -60,13 +61,13 @@ class _Candidate:
     language: str | None
 
 
-def draw_sample(source: str, config: RunConfig, wanted: Wanted) -> Sample:
-    """Draw up to so many pairs as are wanted.
+def draw_sample(source: str, config: RunConfig, wanted: Wanted, takedowns: Takedowns) -> Sample:
+    """Draw up to so many pairs as are wanted, none that was taken down.
 
     Only the first pairs of some partitions are read, so that a large source costs no more than a small one.
     """
     counter = itertools.count()
-    pairs = (pair for pair, _ in zip(_first_pairs(source, config, wanted), counter, strict=False))
+    pairs = (pair for pair, _ in zip(_first_pairs(source, config, wanted, takedowns), counter, strict=False))
     ranked = (found for pair in pairs for found in _rank(pair, config.preprocess, wanted))
     best = heapq.nsmallest(CANDIDATES_PER_PAIR * wanted.count, ranked, key=lambda found: found[0])
     candidates = [found for _, original in best for found in _with_language(original, config.preprocess)]
@@ -78,13 +79,15 @@ def draw_sample(source: str, config: RunConfig, wanted: Wanted) -> Sample:
     return Sample(originals, next(counter), foreign_from)
 
 
-def _first_pairs(source: str, config: RunConfig, wanted: Wanted) -> Iterator[ReadPair]:
+def _first_pairs(source: str, config: RunConfig, wanted: Wanted, takedowns: Takedowns) -> Iterator[ReadPair]:
     """Read the first pairs of some partitions, which the seed chooses by their keys."""
     ingest = config.ingest.model_copy(update={"source_columns": tuple(sorted(wanted.source_columns))})
     specs = open_source(source, config=ingest).partitions({}, ingest)
     chosen = sorted(specs, key=lambda spec: fingerprint([wanted.seed, spec.key]))[:PARTITIONS]
     each = math.ceil(READ_PER_PAIR * wanted.count / max(1, len(chosen)))
-    return itertools.chain.from_iterable(itertools.islice(pairs_of(spec, ingest), each) for spec in chosen)
+    return itertools.chain.from_iterable(
+        itertools.islice(remaining_pairs(spec, ingest, takedowns), each) for spec in chosen
+    )
 
 
 def _rank(pair: ReadPair, config: PreprocessConfig, wanted: Wanted) -> Iterator[tuple[str, Original]]:

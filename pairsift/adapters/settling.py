@@ -10,9 +10,10 @@ from pairsift.adapters.copies import DatasetCopies, Known, Member, ReadSignals, 
 from pairsift.adapters.store.decisions import CommittedPartition
 from pairsift.adapters.store.settlings import SettledAttempt, settled_attempts
 from pairsift.adapters.stored import stored_copies
-from pairsift.core.calibration import evaluation_of, references_of
+from pairsift.core.calibration import references_of
 from pairsift.core.judging import NamedCopies
 from pairsift.core.policy import Policy
+from pairsift.core.relative import copies_rest_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +70,19 @@ def settle(engine: Engine, storage: Path, asked: ToSettle) -> Settlement:
 
 
 def _settled_alike(engine: Engine, asked: ToSettle) -> dict[int, SettledAttempt]:
-    """Find by partition what was settled last by a policy that finds copies as this one does.
+    """Find by partition what was settled last by a policy that finds copies as this one does, among the same pairs.
 
-    Beside other evaluation sets other pairs are left, among which copies are looked for.
+    Where rules compare with another target set, say, other pairs are left, among which copies are looked for.
     """
-    sets = evaluation_of(asked.basis)
-    everything = [each for each in settled_attempts(engine, asked.dataset_id) if evaluation_of(each.basis) == sets]
-    texts = {each.policy_sha256: each.policy_text for each in everything}
-    alike = {sha for sha, text in texts.items() if asked.policy.finds_copies_as(Policy.model_validate_json(text))}
-    return {each.partition_id: each for each in everything if each.policy_sha256 in alike}
+    everything = settled_attempts(engine, asked.dataset_id)
+    texts = {(each.policy_sha256, each.basis): each.policy_text for each in everything}
+    alike = {made for made, text in texts.items() if _finds_alike(asked, Policy.model_validate_json(text), made[1])}
+    return {each.partition_id: each for each in everything if (each.policy_sha256, each.basis) in alike}
+
+
+def _finds_alike(asked: ToSettle, policy: Policy, basis: str) -> bool:
+    same = copies_rest_on(policy, basis) == copies_rest_on(asked.policy, asked.basis)
+    return same and asked.policy.finds_copies_as(policy)
 
 
 def _is_settled(part: CommittedPartition, settled: Mapping[int, SettledAttempt]) -> bool:

@@ -36,10 +36,10 @@ def adapt(
     from pairsift.training_tables import render_adapt
 
     chosen = config_for(None, config)
-    engine, lessons = find_lessons(source, dataset, chosen, pairs, seed)
+    engine, lessons, forgotten = find_lessons(source, dataset, chosen, pairs, seed)
     with counting("pairs read", pairs, shown=not as_json) as advance:
         outcome = fit(engine, lessons, chosen, Asked(name, learnt_from(source, dataset), seed), advance)
-    show(outcome.document(), as_json, render_adapt)
+    show({**outcome.document(), "forgotten": forgotten}, as_json, render_adapt)
     if outcome.file is None:
         raise typer.Exit(EXIT_FAILED)
 
@@ -110,9 +110,12 @@ def train_fusion(
     show(outcome, as_json, render_train)
 
 
-def find_lessons(source: str | None, dataset: str | None, config: RunConfig, pairs: int, seed: int) -> tuple[Any, Any]:
-    """Open the database, made if it is not there yet, and find the pairs of one of the two."""
+def find_lessons(
+    source: str | None, dataset: str | None, config: RunConfig, pairs: int, seed: int
+) -> tuple[Any, Any, int]:
+    """Open the database, made if it is not there yet, find the pairs of one of the two, and count those taken down."""
     from pairsift.adapters.lessons import lessons_of_dataset, lessons_of_source
+    from pairsift.adapters.remaining import find_takedowns
     from pairsift.adapters.sampling import Wanted
     from pairsift.adapters.store.engine import prepare
     from pairsift.settings import Settings
@@ -122,9 +125,11 @@ def find_lessons(source: str | None, dataset: str | None, config: RunConfig, pai
     wanted = Wanted(pairs, seed, english_only=True)
     if dataset is not None:
         engine = opened_store()
-        return engine, lessons_of_dataset(engine, dataset, wanted)
+        return engine, lessons_of_dataset(engine, dataset, wanted), 0
     prepare(Settings().store_url)
-    return opened_store(), lessons_of_source(str(source), config, wanted)
+    takedowns = find_takedowns(Settings().store_url)
+    lessons = lessons_of_source(str(source), config, wanted, takedowns)
+    return opened_store(), lessons, takedowns.left_out
 
 
 def learnt_from(source: str | None, dataset: str | None) -> str:

@@ -99,3 +99,13 @@ def relative_identities(policy: Policy, basis: str) -> dict[str, str]:
     if policy.decontaminate is not None:
         found[DECONTAMINATED] = f"{evaluation_of(basis)} {policy.decontaminate.model_dump_json()}"
     return found
+
+
+def copies_rest_on(policy: Policy, basis: str) -> dict[str, str]:
+    """Name what it depends on, beside policy and pairs, among which pairs copies are looked for.
+
+    It is what rules compare pairs with, and evaluation sets: a selection comes after copies.
+    """
+    of_rules = {condition.signal for rule in policy.rules for condition in (rule, *rule.unless)}
+    identities = relative_identities(policy, basis)
+    return {name: identity for name, identity in identities.items() if name in of_rules | {DECONTAMINATED}}

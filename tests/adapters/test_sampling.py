@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pairsift.adapters.remaining import Takedowns
 from pairsift.adapters.sampling import LEAST_FOREIGN, Sample, Wanted, draw_sample
 from pairsift.config import RunConfig
 from pairsift.core.foreign_captions import FOREIGN_CAPTIONS
@@ -12,7 +13,7 @@ GERMAN = "Der Hund Nummer {} schläft auf dem Teppich vor dem alten Kamin."
 
 
 def sample(source: Path, count: int = 10, seed: int = 0, *, english_only: bool = True) -> Sample:
-    return draw_sample(str(source), RunConfig(), Wanted(count, seed, english_only))
+    return draw_sample(str(source), RunConfig(), Wanted(count, seed, english_only), Takedowns())
 
 
 def texts(found: Sample) -> list[str]:

@@ -19,6 +19,7 @@ from tasks import workplace
 from tasks.telling import Step, watched_by
 from tests.flows.seen import artifacts
 from tests.models.tiny_clips import write_clip
+from tests.taken_down import take_down_here
 from tests.tasks.shards import SAMPLE
 
 
@@ -51,6 +52,7 @@ def stopped_behind_the_first_epoch(fitting: Fitting, advance: Callable[[Progress
 def test_a_training_that_was_stopped_goes_on_to_the_same_head_which_is_registered_and_shown(
     asked: TrainRequest, storage: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    take_down_here(1)
     before: list[Step] = []
     after: list[Step] = []
     with monkeypatch.context() as patch:
@@ -65,6 +67,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_head_which_is_registere
     whole = trained(asked.model_copy(update={"name": "whole"}), []).result()
     outcome = state.result()
     assert outcome["curve"] == whole["curve"]
+    assert outcome["forgotten"] == 1
     assert {step.what for step in before} == {"pairs encoded", "epochs"}
     assert [(step.what, step.done, step.most) for step in after] == [("epochs", 2, 2)]
     assert not list((storage / "training").iterdir())

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pairsift.adapters.lessons import Lesson, lessons_of_source
+from pairsift.adapters.remaining import Takedowns
 from pairsift.adapters.sampling import Wanted
 from pairsift.adapters.store.engine import open_engine, prepare
 from pairsift.adapters.store.trained import list_trained
@@ -25,7 +26,7 @@ def ignore(done: int) -> None:
 
 @pytest.fixture(scope="module")
 def lessons() -> list[Lesson]:
-    return lessons_of_source(str(SAMPLE), CONFIG, Wanted(160, seed=0, english_only=True))
+    return lessons_of_source(str(SAMPLE), CONFIG, Wanted(160, seed=0, english_only=True), Takedowns())
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The exam end to end: the real encoder on a few pairs of the sample."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from pairsift import evaluating
 from pairsift.adapters.policies import load_policy
+from pairsift.adapters.remaining import Takedowns
 from pairsift.adapters.sampling import Wanted, draw_sample
 from pairsift.config import EnhanceConfig, PreprocessConfig, RunConfig, ScoreConfig
 from pairsift.core.columns import to_columns
@@ -29,14 +31,25 @@ from pairsift.models.measuring import measure_pairs
 from pairsift.models.pictures import fit_picture
 from pairsift.models.planted import measure_planted, measure_swapped
 from tests.command_line import Command
-from tests.tasks.shards import GOOD, SAMPLE, cut
+from tests.taken_down import take_down_here
+from tests.tasks.shards import GOOD, SAMPLE, cut, sample
 
-PAIRS = 40
+PAIRS, TAKEN_DOWN = 40, 17
 CONFIG = RunConfig(score=ScoreConfig(device="cpu", dtype="float32", batch_size=4))
 
 
 def ignore(done: int) -> None:
     """Take no notice of progress."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let no exam touch the storage of the checkout; one picture was taken down."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("PAIRSIFT_DATABASE_URL", raising=False)
+        environment.setenv("PAIRSIFT_STORAGE", str(tmp_path_factory.mktemp("storage")))
+        take_down_here(TAKEN_DOWN)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +60,7 @@ def outcome() -> Outcome:
 
 @pytest.fixture(scope="module")
 def originals() -> list[Original]:
-    return list(draw_sample(str(SAMPLE), CONFIG, Wanted(6, seed=0, english_only=True)).originals)
+    return list(draw_sample(str(SAMPLE), CONFIG, Wanted(6, seed=0, english_only=True), Takedowns()).originals)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +71,10 @@ def bench(conse: Conse) -> Bench:
 @pytest.fixture(scope="module")
 def sheet(bench: Bench, originals: list[Original]) -> Sheet:
     return measure_planted(bench, originals, ignore)
+
+
+def test_a_pair_that_was_taken_down_is_not_read_but_counted(outcome: Outcome):
+    assert (outcome.read, outcome.forgotten) == (len(sample()) - 1, 1)
 
 
 def found(outcome: Outcome, fault: Fault, signal: str) -> Discrimination:
@@ -166,7 +183,7 @@ def test_a_switch_that_is_turned_over_is_compared_off_with_on(
     turned = replace(bench, preprocess=PreprocessConfig(enhance=enhance))
     measured = measure_swapped(turned, originals, ignore) if was_on else sheet
     weights = np.ones((3, len(sheet)), np.int64)
-    sample = draw_sample(str(SAMPLE), CONFIG, Wanted(6, seed=0, english_only=True))
+    sample = draw_sample(str(SAMPLE), CONFIG, Wanted(6, seed=0, english_only=True), Takedowns())
 
     *_, worth = evaluating._weigh_switches(turned, sample, measured, weights, ignore)  # noqa: SLF001 - 3 pictures only
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pairsift import quantising
+from pairsift.adapters.remaining import Takedowns
 from pairsift.config import RunConfig, ScoreConfig
 from pairsift.core.shift import Shift
 from pairsift.errors import ConfigError, ModelUnavailableError, SourceError
@@ -22,6 +23,7 @@ from pairsift.models.scores import Encoder, Scores
 from pairsift.quantising import Pairs, read_pairs
 from tests.command_line import Command
 from tests.int8_clip import SAMPLE, Int8Clip
+from tests.taken_down import take_down_here
 
 LARGEST_STEP = 0.05
 """The alignment of random weights moves by 0.02 at most."""
@@ -37,7 +39,7 @@ def found(int8_clip: Int8Clip, monkeypatch: pytest.MonkeyPatch) -> ScoreConfig:
 
 @pytest.fixture
 def pairs(found: ScoreConfig) -> Pairs:
-    return read_pairs(str(SAMPLE), RunConfig(score=found), 45, english_only=True)
+    return read_pairs(str(SAMPLE), RunConfig(score=found), 45, Takedowns(), english_only=True)
 
 
 @pytest.fixture
@@ -165,12 +167,15 @@ def test_is_switched_on_from_the_bound_on_and_else_nothing_is_written(
 
 
 @pytest.mark.usefixtures("made")
-def test_people_are_shown_the_shift_and_what_it_means(pairsift: Command, found: ScoreConfig):
+def test_people_are_shown_the_shift_what_it_means_and_what_was_left_out(pairsift: Command, found: ScoreConfig):
+    take_down_here(1)
+
     ended, out, _ = pairsift("quantise", SAMPLE, "--encoder", found.encoder, "--pairs", 50, "--least-overlap", "0")
 
     assert ended == 0
     assert "top_overlap" in out
     assert "switched on" in out
+    assert "and left out: 1" in out
 
 
 def test_only_an_encoder_of_open_clip_can_be_quantised():
@@ -180,7 +185,7 @@ def test_only_an_encoder_of_open_clip_can_be_quantised():
 
 def test_too_few_usable_pairs_measure_nothing(found: ScoreConfig):
     with pytest.raises(SourceError, match="at least 40 are needed"):
-        read_pairs(str(SAMPLE), RunConfig(score=found), 20, english_only=True)
+        read_pairs(str(SAMPLE), RunConfig(score=found), 20, Takedowns(), english_only=True)
 
 
 def test_nothing_is_reported_to_anybody(int8_clip: Int8Clip):

@@ -9,6 +9,7 @@ import pytest
 
 from pairsift import evaluating
 from pairsift.adapters.policies import load_policy
+from pairsift.adapters.remaining import Takedowns
 from pairsift.adapters.sampling import Sample, Wanted, draw_sample
 from pairsift.config import PreprocessConfig, RunConfig, ScoreConfig
 from pairsift.core.images import SQUARE
@@ -40,7 +41,7 @@ def ignore(done: int) -> None:
 
 @pytest.fixture(scope="module")
 def sample() -> Sample:
-    return draw_sample(str(SAMPLE), CONFIG, Wanted(PAIRS, seed=0, english_only=True))
+    return draw_sample(str(SAMPLE), CONFIG, Wanted(PAIRS, seed=0, english_only=True), Takedowns())
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """What was taken down is counted where it is read, and nothing of it is stored."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,15 +8,15 @@ from sqlalchemy import Engine, select
 from pairsift.adapters.chunks import read_chunk
 from pairsift.adapters.store.engine import writing
 from pairsift.adapters.store.tables import attempt, pair, partition
-from pairsift.adapters.store.tombstones import enter_tombstones
 from pairsift.adapters.store.views import pair_lineage
 from pairsift.config import PartitionJob
 from pairsift.core.forgetting import FORGOTTEN_KEY, FORGOTTEN_UID, Named, hidden, tombstone
-from pairsift.core.records import Reason, pair_uid
+from pairsift.core.records import Reason
 from pairsift.errors import ForgottenError
 from tasks import workplace
 from tasks.export import commit_partition, export_partition
 from tasks.threshold import threshold_partition
+from tests.taken_down import take_down
 from tests.tasks.policy_files import fixed_cut
 from tests.tasks.shards import pairs_of
 from tests.tasks.steps import claimed, committed, planned, scored
@@ -25,24 +24,11 @@ from tests.tasks.steps import claimed, committed, planned, scored
 KEY = "000000003"
 
 
-def forget(store: Engine, kind: Named, name: str) -> None:
-    with writing(store) as connection:
-        enter_tombstones(connection, {tombstone(kind, name): kind})
-
-
-@pytest.fixture
-def names(job: PartitionJob) -> dict[str, str]:  # noqa: ARG001 - the shard is there
-    """The uid and the image's sha256 of one pair."""
-    (members,) = pairs_of([int(KEY)]).values()
-    picture = hashlib.sha256(next(data for suffix, data in members.items() if suffix in {"jpg", "png"}))
-    return {"uid": pair_uid(picture.digest(), members["txt"]), "image": picture.hexdigest()}
-
-
-@pytest.mark.parametrize(("kind", "name"), [(Named.PAIR, "uid"), (Named.IMAGE, "image")])
+@pytest.mark.parametrize("kind", Named)
 def test_a_forgotten_pair_is_dropped_with_its_own_reason_and_nothing_of_it_is_stored(
-    store: Engine, job: PartitionJob, names: dict[str, str], kind: Named, name: str
+    store: Engine, job: PartitionJob, kind: Named
 ):
-    forget(store, kind, names[name])
+    take_down(store, int(KEY), kind)
 
     committed(job, claimed(job))
 
@@ -61,14 +47,12 @@ def test_a_forgotten_pair_is_dropped_with_its_own_reason_and_nothing_of_it_is_st
     assert set(files[0].unmeasurable[2].values()) == {Reason.FORGOTTEN}
 
 
-def test_a_pair_that_is_forgotten_while_its_partition_is_worked_on_is_not_committed(
-    store: Engine, job: PartitionJob, names: dict[str, str]
-):
+def test_a_pair_that_is_forgotten_while_its_partition_is_worked_on_is_not_committed(store: Engine, job: PartitionJob):
     claim = claimed(job)
     ingested = scored(job, claim)
     decided = threshold_partition.fn(job, ingested)
     exported = export_partition.fn(job, ingested, decided)
-    forget(store, Named.PAIR, names["uid"])
+    take_down(store, int(KEY), Named.PAIR)
 
     with pytest.raises(ForgottenError, match="run the same command again"):
         commit_partition.fn(job, claim, ingested, decided, exported)

@@ -19,7 +19,14 @@ from pairsift.core.judgements import REASONS
 from pairsift.core.norm_sim import TargetSet, target_set
 from pairsift.core.policy import Policy
 from pairsift.core.records import Reason
-from pairsift.core.relative import References, complete, frozen_pools, relative_identities, relative_signals
+from pairsift.core.relative import (
+    References,
+    complete,
+    copies_rest_on,
+    frozen_pools,
+    relative_identities,
+    relative_signals,
+)
 
 BY_LOSS = {"method": "top_fraction", "signal": "pair.neg_clip_loss", "fraction": 0.5, "pool": "calibration"}
 BY_NEARNESS = {"signal": "pair.norm_sim", "lt": 0.2, "reason": "policy_rule"}
@@ -132,6 +139,17 @@ def test_what_a_relative_signal_depends_on_has_a_name():
     ]
     assert all(named[signal] != other[signal] for other in others for signal in named)
     assert relative_identities(policy(), basis) == {}
+
+
+def test_copies_rest_on_what_rules_and_what_spares_from_them_compare_with():
+    spared = BY_NEARNESS | {"signal": "image.width", "unless": {"signal": "pair.neg_clip_loss", "ge": -0.1}}
+    chosen = policy(**BOTH)
+    basis = references_basis("cal", "tar")
+
+    assert copies_rest_on(chosen, basis) == copies_rest_on(chosen, references_basis("other", "tar"))
+    assert copies_rest_on(chosen, basis) != copies_rest_on(chosen, references_basis("cal", "other"))
+    assert copies_rest_on(policy(select=BY_LOSS), basis) == {}
+    assert list(copies_rest_on(policy(rules=[spared]), basis)) == ["pair.neg_clip_loss"]
 
 
 @pytest.mark.parametrize(

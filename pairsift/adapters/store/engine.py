@@ -200,13 +200,27 @@ def prepare(url: str) -> None:
     """Create the schema in an empty database; refuse one of another version, or an unreachable one (StoreError)."""
     engine = open_engine(url)
     try:
-        with _reached(engine), engine.connect() as connection:
-            empty = MigrationContext.configure(connection).get_current_revision() is None
-        if empty:
+        if _is_empty(engine):
             upgrade(url)
         require_current(engine)
     finally:
         engine.dispose()
+
+
+def open_existing(url: str) -> Engine | None:
+    """Open a database that has its tables; None, and nothing is made, where there is none yet.
+
+    StoreError for one of another version, or an unreachable one.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return None
+    engine = open_engine(url)
+    if _is_empty(engine):
+        engine.dispose()
+        return None
+    require_current(engine)
+    return engine
 
 
 def require_current(engine: Engine) -> None:
@@ -223,6 +237,11 @@ def alembic_config(connection: Connection | None = None) -> Config:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
+
+
+def _is_empty(engine: Engine) -> bool:
+    with _reached(engine), engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() is None
 
 
 def _behind(connection: Connection) -> str | None:

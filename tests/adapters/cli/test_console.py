@@ -221,6 +221,7 @@ EVALUATION_SET = {
     "captions": 4,
     "unreadable": 1,
     "read": 5,
+    "forgotten": 2,
     "encoder": "conse",
     "seconds": 2.04,
 }
@@ -231,7 +232,8 @@ Made of          3 different pictures, 1 of them unreadable
                  4 different captions; 5 pairs read
 Encoder          conse, 2.0 s
 
-Policies that name cats in decontaminate.against go by it, from the next run or decide on."""
+Policies that name cats in decontaminate.against go by it, from the next run or decide on.
+Pairs taken down by pairsift forget, and left out: 2"""
 
 
 def test_a_named_set_is_told_with_what_it_is_made_of_and_who_goes_by_it():
@@ -239,6 +241,6 @@ def test_a_named_set_is_told_with_what_it_is_made_of_and_who_goes_by_it():
 
 
 def test_a_name_that_stands_for_the_same_set_still_changes_nothing():
-    *_, last = render_evaluation_set({**EVALUATION_SET, "before": "cats@1"})
+    *_, last = render_evaluation_set({**EVALUATION_SET, "before": "cats@1", "forgotten": 0})
 
     assert str(last) == "It is the one that the name stood for: nothing changes."

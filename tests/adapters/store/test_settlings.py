@@ -2,16 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import Engine
 
+from pairsift.adapters.store.named_sets import register_sets
 from pairsift.adapters.store.queries import conservation
+from pairsift.adapters.store.rows import NamedSetRow
 from pairsift.adapters.store.tables import decision
+from pairsift.adapters.store.tables import target_set as target_table
+from pairsift.adapters.targets import write_target
+from pairsift.core.norm_sim import canonical_target, target_set
 from tests.adapters.store.copied import (
     EXACT,
     NEAR,
     SEMANTIC,
     STANDS,
     Pair,
+    commit,
     copy,
     day,
     full,
@@ -22,6 +29,9 @@ from tests.adapters.store.copied import (
     settle,
     shown,
 )
+from tests.adapters.store.lives import REQUEST
+
+FAR = {"signal": "pair.norm_sim", "lt": 0.5, "reason": "policy_rule"}
 
 
 def test_a_copy_in_another_partition_falls_and_names_its_keeper(engine: Engine, tmp_path: Path):
@@ -106,6 +116,29 @@ def test_a_policy_that_only_selects_otherwise_leaves_keepers(engine: Engine, tmp
         "b/0": STANDS,
         "c/0": ("drop", "below_cut", None, None),
     }
+
+
+def test_when_rules_compare_with_another_target_set_copies_are_looked_for_anew(engine: Engine, tmp_path: Path):
+    near = policy(version=2, rules=[FAR], target={"name": "task"}, duplicates={"near": {"hamming": 2}})
+    for key, pair in {"a": Pair("1", phash=0, degrees=0), "b": Pair("2", phash=1, degrees=90)}.items():
+        commit(engine, tmp_path, key, [pair], policy())
+    aim(engine, tmp_path, degrees=45)  # 45 degrees from both
+    settle(engine, tmp_path, chosen=near)
+    between = shown(engine)
+
+    aim(engine, tmp_path, degrees=90)
+    settle(engine, tmp_path, chosen=near)
+
+    assert between == {"a/0": keeper("1"), "b/0": copy(NEAR, "1", "a/0")}
+    assert shown(engine) == {"a/0": ("drop", "policy_rule", None, None), "b/0": STANDS}
+
+
+def aim(engine: Engine, storage: Path, degrees: float) -> None:
+    """Give the name `task` to a target set of one picture, in this direction."""
+    made = target_set(canonical_target(np.array([[np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))]])))
+    write_target(storage, made)
+    row = NamedSetRow("task", REQUEST.score_fingerprint, made.fingerprint, 1, "a folder")
+    register_sets(engine, target_table, [row])
 
 
 def test_a_partition_committed_anew_keeps_its_keepers(engine: Engine, tmp_path: Path):
