@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from pairsift.console import plain_line, table, tell_forgotten
+from pairsift.console import facts, plain_line, table, tell_forgotten
 
 
 def render_evaluate(outcome: Mapping[str, Any]) -> list[RenderableType]:
@@ -32,6 +32,18 @@ def render_evaluate(outcome: Mapping[str, Any]) -> list[RenderableType]:
     for shaken in outcome["robustness"] or ():
         parts += _shaken(shaken)
     return [*parts, plain_line(f"Took {outcome['seconds']:.1f} s")]
+
+
+def render_quantise(outcome: Mapping[str, Any]) -> list[RenderableType]:
+    """Draw how far scores shift in int8, and whether it was switched on."""
+    done = f"switched on: score.dtype: int8 now takes the towers in {outcome['folder']}"
+    refused = "not switched on, nothing was written"
+    overlap = f"{outcome['facts']['top_overlap']:.3f} of the best 30 % stay, {outcome['least_overlap']:g} are asked for"
+    return [
+        facts(f"{outcome['encoder']} in int8 against float32", outcome["facts"]),
+        plain_line(f"{overlap}: {done if outcome['switched_on'] else refused}"),
+        *tell_forgotten(outcome["forgotten"]),
+    ]
 
 
 def _telling(rows: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:

@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 from sqlalchemy import Engine
 
 from pairsift.adapters.comparing import ACTIVE, Advance, choose_sets, no_progress
+from pairsift.adapters.store.columns import pair_columns
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     DecisionSetRow,
     committed_partitions,
     decision_sets,
     find_dataset,
-    pair_columns,
     sets_deciding,
 )
 from pairsift.adapters.stored import stored_judged, stored_numbers

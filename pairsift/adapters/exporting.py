@@ -20,12 +20,12 @@ from pairsift.adapters.exports import (
 from pairsift.adapters.manifests import rebuild_manifest
 from pairsift.adapters.pairlist import pairs_digest
 from pairsift.adapters.results import join_decisions, stored_decisions, stored_measured, stored_pair
+from pairsift.adapters.store.columns import decision_columns
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     DecisionSetRow,
     attempt_models,
     committed_partitions,
-    decision_columns,
     decision_sets,
     enter_export,
     find_dataset,

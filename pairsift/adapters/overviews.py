@@ -9,15 +9,14 @@ from sqlalchemy import Engine
 from pairsift.adapters.cards import Looking
 from pairsift.adapters.comparing import Advance, no_progress
 from pairsift.adapters.courses import Stands, read_course
+from pairsift.adapters.store.columns import decision_columns, score_columns
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     DecisionSetRow,
     attempt_models,
     committed_partitions,
-    decision_columns,
     decision_sets,
     find_dataset,
-    score_columns,
 )
 from pairsift.adapters.store.looked_at import CommittedBy, committed_by, request_of
 from pairsift.adapters.store.queries import status

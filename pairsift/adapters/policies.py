@@ -25,7 +25,8 @@ SUFFIX = ".yaml"
 def load_policy(name_or_path: str) -> Policy:
     """Read a policy: a shipped one by its name, else the file at a path.
 
-    ConfigError if there is no such policy, or its file cannot be read or is not a valid policy.
+    ConfigError if there is no such policy, or its file cannot be read, is not a valid policy, or has the name of a
+    shipped one and says something else.
     """
     shipped = _shipped_files()
     if name_or_path in shipped:
@@ -36,7 +37,18 @@ def load_policy(name_or_path: str) -> Policy:
             f"there is no policy {name_or_path!r}: it is neither a file nor one of the shipped policies "
             f"({', '.join(shipped)}); {nearest(name_or_path, shipped)}; give a name, or the path of a YAML file"
         )
-    return _read(path, f"policy {name_or_path}")
+    policy = _read(path, f"policy {name_or_path}")
+    if policy.name in shipped and policy.sha256 != load_policy(policy.name).sha256:
+        raise ConfigError(
+            f"policy {name_or_path} is called {policy.name!r} as one that Pairsift ships, and says something else: "
+            f"give it a name of its own, such as name: {own_name(policy.name)}; a later Pairsift may ship any version"
+        )
+    return policy
+
+
+def own_name(name: str) -> str:
+    """Name a person's versions of a policy: by its name, but of a shipped one by another, whose versions are theirs."""
+    return f"my-{name}" if name in _shipped_files() else name
 
 
 def find_policy(engine: Engine, name_or_path: str) -> Policy:

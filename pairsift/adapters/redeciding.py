@@ -10,36 +10,22 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from pairsift.adapters.comparing import Advance, Changed, name_changes, no_progress
-from pairsift.adapters.decider import Decider, DecidingPlan, Task, decide_in_processes
-from pairsift.adapters.evaluation_sets import find_evaluation_sets
+from pairsift.adapters.decider import Decider, Task, decide_in_processes
+from pairsift.adapters.deciding_basis import Scored, gather_pools, open_sets, plan_alone
 from pairsift.adapters.manifests import rebuild_manifests
 from pairsift.adapters.settling import Settlement, ToSettle, settle
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     committed_partitions,
-    decision_sets,
     find_dataset,
     newest_scores,
     sets_deciding,
 )
-from pairsift.adapters.store.registry import (
-    activate_decision_set,
-    current_calibration,
-    find_decision_set,
-    known_policy,
-    open_decision_set,
-    register_policy,
-)
+from pairsift.adapters.store.registry import activate_decision_set
 from pairsift.adapters.store.settlings import last_settling, show_settled
-from pairsift.adapters.targets import find_target
-from pairsift.core.calibration import calibration_of, decision_basis
 from pairsift.core.conditions import nearest
-from pairsift.core.deciding import NO_POOLS, run_pools
 from pairsift.core.differences import Difference, Kind, find_differences, join_differences
-from pairsift.core.judging import copies_digest
 from pairsift.core.policy import Policy
-from pairsift.core.relative import relative_identities
-from pairsift.core.selection import Pools, join_pools, pools_digest
 from pairsift.core.tally import Tally
 from pairsift.errors import Busy, ConfigError
 
@@ -118,15 +104,16 @@ def _work(engine: Engine, storage: Path, again: Again, dataset_id: int) -> "_Wor
     todo = [part for part in chosen if part.score_fingerprint == scored]
     _require_scores(again.policy, chosen, todo)
     deciding = sets_deciding(engine, [part.attempt_id for part in committed])
-    alone = Decider(engine, _plan_alone(engine, storage, again, Scored(dataset_id, scored)))
+    dataset = Scored(again.dataset, dataset_id, scored)
+    alone = Decider(engine, plan_alone(engine, storage, again.policy, dataset, writes=not again.dry_run))
     settlement = Settlement()
     if again.policy.duplicates.over_dataset:
         signals = {part.attempt_id: partial(alone.signals, part, deciding[part.attempt_id]) for part in committed}
         asked = ToSettle(dataset_id, again.policy, alone.plan.basis, committed, todo, signals, again.anew)
         settlement = settle(engine, storage, asked)
     parts = sorted([*todo, *settlement.besides], key=lambda part: part.key)
-    plan = replace(alone.plan, pools=_run_pools(alone, parts, deciding, settlement))
-    targets = _targets(engine, dataset_id, plan, parts, settlement)
+    plan = replace(alone.plan, pools=gather_pools(alone, parts, deciding, settlement))
+    targets = open_sets(engine, dataset_id, plan, parts, settlement)
     left = [part.key for part in chosen if part.score_fingerprint != scored]
     return _Work(again, dataset_id, after, Decider(engine, plan), parts, settlement, targets, left)
 
@@ -216,90 +203,6 @@ class _Work:
                 self.decider.decide(task)
             if not behind:
                 return
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A data set, and the way in which the partitions are scored that are decided."""
-
-    dataset_id: int
-    fingerprint: str
-
-
-def _plan_alone(engine: Engine, storage: Path, again: Again, scored: Scored) -> DecidingPlan:
-    """Find what is decided by, as if each partition were decided alone."""
-    known = decision_sets(engine, scored.dataset_id)
-    return DecidingPlan(
-        storage=storage,
-        policy=again.policy,
-        score_fingerprint=scored.fingerprint,
-        calibration=_calibration(engine, again, scored.dataset_id, scored.fingerprint),
-        target=find_target(engine, again.policy, scored.fingerprint),
-        evaluation_sets=find_evaluation_sets(engine, again.policy, scored.fingerprint),
-        calibrations={each.id: calibration_of(each.calibration) for each in known},
-        relatives={
-            each.id: relative_identities(Policy.model_validate_json(each.policy_text), each.calibration)
-            for each in known
-        },
-        pools=NO_POOLS,
-        writes=not again.dry_run,
-    )
-
-
-def _run_pools(
-    decider: Decider,
-    parts: Sequence[CommittedPartition],
-    deciding: Mapping[int, Sequence[int]],
-    settlement: Settlement,
-) -> Pools:
-    """Gather the pools of all partitions that are decided together, one of them in memory at a time."""
-    policy = decider.plan.policy
-    if not policy.shares_pools:
-        return NO_POOLS
-    tables = (decider.table(part, deciding[part.attempt_id], settlement.found.get(part.attempt_id)) for part in parts)
-    return join_pools(run_pools(table, policy) for table in tables)
-
-
-def _calibration(engine: Engine, again: Again, dataset_id: int, scored: str) -> str | None:
-    """Give the calibration to decide by, None where the policy needs none; ConfigError where there is none."""
-    if not again.policy.needs_calibration:
-        return None
-    calibration = current_calibration(engine, dataset_id, scored)
-    if calibration is None:
-        raise ConfigError(
-            f"policy {again.policy.name!r} goes by a calibration, and the data set has none: `pairsift calibrate "
-            f"{again.dataset}` makes one"
-        )
-    return calibration
-
-
-def _targets(
-    engine: Engine, dataset_id: int, plan: DecidingPlan, parts: Sequence[CommittedPartition], settlement: Settlement
-) -> dict[int, int | None]:
-    """Find the decision set of every attempt, making it known if that is planned.
-
-    What other partitions say is part of a set's identity, so that the same findings make the same set.
-    """
-    found, pools = settlement.found, pools_digest(plan.pools)
-    digest = copies_digest({part.key: found[part.attempt_id] for part in parts if part.attempt_id in found})
-    alone, shared = plan.basis, decision_basis(plan.basis, pools, digest)
-    going_by = {
-        part.attempt_id: shared if pools or part.attempt_id in found else alone
-        for part in parts
-        if part.attempt_id not in settlement.stays
-    }
-    ids = {basis: _open_set(engine, dataset_id, plan, basis) for basis in sorted(set(going_by.values()))}
-    return {**settlement.stays, **{attempt_id: ids[basis] for attempt_id, basis in going_by.items()}}
-
-
-def _open_set(engine: Engine, dataset_id: int, plan: DecidingPlan, basis: str) -> int | None:
-    policy = plan.policy
-    named = (policy.name, str(policy.version), policy.sha256)
-    policy_id = known_policy(engine, *named)
-    if plan.writes:
-        policy_id = register_policy(engine, *named, policy.text)
-        return open_decision_set(engine, dataset_id, policy_id, basis)
-    return None if policy_id is None else find_decision_set(engine, dataset_id, policy_id, basis)
 
 
 def _require_scores(policy: Policy, chosen: Sequence[CommittedPartition], todo: Sequence[CommittedPartition]) -> None:

@@ -12,14 +12,14 @@ from sqlalchemy import Engine
 from pairsift.adapters.chunks import chunk_uri, read_chunk
 from pairsift.adapters.confined import place_below
 from pairsift.adapters.results import pair_name
-from pairsift.adapters.store.decisions import (
-    CommittedPartition,
+from pairsift.adapters.store.columns import (
     decision_columns,
     pair_columns,
     score_columns,
     source_columns,
     unmeasurable_scores,
 )
+from pairsift.adapters.store.decisions import CommittedPartition
 from pairsift.core.arrays import Flags, Floats
 from pairsift.core.calibration import Calibrated, Calibration, EmbeddedPairs, calibrate
 from pairsift.core.columns import Column, Columns, Matches, to_reason_codes

@@ -33,7 +33,8 @@ def decide(
     from pairsift.adapters.memory import collect_rarely
     from pairsift.adapters.policies import find_policy
     from pairsift.adapters.redeciding import Again, decide_again
-    from pairsift.console import render_decide, show
+    from pairsift.console import show
+    from pairsift.deciding_tables import render_decide
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 
@@ -77,7 +78,8 @@ def diff(
 ) -> None:
     """Compare two decision sets: what only one of them keeps, and why, with examples. Nothing is changed."""
     from pairsift.adapters.comparing import compare
-    from pairsift.console import render_diff, show
+    from pairsift.console import show
+    from pairsift.deciding_tables import render_diff
     from pairsift.progress import partitions_counted
 
     engine = opened_store()
@@ -120,7 +122,8 @@ def export(
 ) -> None:
     """Write the files of what is decided from stored results: no model runs."""
     from pairsift.adapters.exporting import ExportAsked, export_decided
-    from pairsift.console import render_export, show
+    from pairsift.console import show
+    from pairsift.deciding_tables import render_export
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 
@@ -138,7 +141,8 @@ def calibrate(dataset: DataSet, as_json: Json = False) -> None:
     The next decide or run goes by it, for all partitions anew.
     """
     from pairsift.adapters.calibrating import calibrate_anew
-    from pairsift.console import render_calibrate, show
+    from pairsift.console import show
+    from pairsift.deciding_tables import render_calibrate
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 

@@ -25,7 +25,8 @@ def quantise(
     as_json: Json = False,
 ) -> None:
     """Make an encoder's int8 towers and switch them on for `dtype: int8`, if scores of your own pairs shift little."""
-    from pairsift.console import render_quantise, show
+    from pairsift.console import show
+    from pairsift.exam_tables import render_quantise
     from pairsift.quantising import quantise as make  # loads torch
 
     chosen = config_for(encoder, config)
@@ -50,7 +51,8 @@ def target(
     as_json: Json = False,
 ) -> None:
     """Make a target set: pictures that data should be like, with which policies compare by `pair.norm_sim`."""
-    from pairsift.console import counting, render_target, show
+    from pairsift.console import counting, show
+    from pairsift.set_tables import render_target
     from pairsift.targeting import make_target  # loads torch
 
     named = _checked_name(name)
@@ -72,8 +74,9 @@ def evaluation_set(
     as_json: Json = False,
 ) -> None:
     """Make an evaluation set: pictures and captions that policies with `decontaminate` keep out of training data."""
-    from pairsift.console import counting, render_evaluation_set, show
+    from pairsift.console import counting, show
     from pairsift.protecting import make_evaluation_set  # loads torch
+    from pairsift.set_tables import render_evaluation_set
 
     named = _checked_name(name)
     chosen = config_for(encoder, config)

@@ -18,7 +18,8 @@ def status(
     """Show every partition: its state, its attempts, what was read and kept, and why it failed; and what is stored."""
     from pairsift.adapters.store import queries  # SQLAlchemy takes a third of a second
     from pairsift.adapters.store.sizes import measure_store
-    from pairsift.console import render_status, show
+    from pairsift.console import show
+    from pairsift.running_tables import render_status
 
     engine = opened_store()
     stored = asdict(measure_store(engine))
@@ -32,7 +33,8 @@ def explain(
 ) -> None:
     """Tell a pair's whole story: file and offset, hashes, every signal, models, policy and the rule that decided."""
     from pairsift.adapters.stories import tell
-    from pairsift.console import render_explain, show
+    from pairsift.console import show
+    from pairsift.looking_tables import render_explain
 
     pairs = tell(opened_store(), key_or_uid)
     if not pairs:
@@ -54,7 +56,8 @@ def report(
     """Draw what was kept and why, with examples to look at, as one page that needs nothing else."""
     from pairsift.adapters.overviews import Asked, survey
     from pairsift.adapters.reports import report_file, write_report
-    from pairsift.console import render_report, show
+    from pairsift.console import show
+    from pairsift.looking_tables import render_report
     from pairsift.progress import partitions_counted
     from pairsift.report.page import render_page
     from pairsift.settings import Settings
@@ -81,7 +84,8 @@ def check(
 ) -> None:
     """Prove that nothing is lost, doubled or damaged: every pair's verdict, every file's sha256, every manifest."""
     from pairsift.adapters import checking
-    from pairsift.console import render_check, show
+    from pairsift.console import show
+    from pairsift.looking_tables import render_check
     from pairsift.settings import Settings
 
     result = checking.check(opened_store(), Settings().storage.absolute(), repair=repair)
@@ -98,7 +102,8 @@ def reap(
     as_json: Json = False,
 ) -> None:
     """Mark lost what died without a word, in the database and on the Prefect server, so that it can be done again."""
-    from pairsift.console import render_reap, show
+    from pairsift.console import show
+    from pairsift.looking_tables import render_reap
     from tasks.reaping import reap_dead  # Prefect
 
     opened_store()
@@ -114,7 +119,8 @@ def policies(
 ) -> None:
     """List the policies that come with Pairsift, or show one with every rule's unit."""
     from pairsift.adapters.policies import describe_policy, load_policy, shipped_policies
-    from pairsift.console import render_policies, render_policy, show
+    from pairsift.console import show
+    from pairsift.looking_tables import render_policies, render_policy
 
     chosen = shipped_policies() if name is None else [load_policy(name)]
     described = {"policies": [describe_policy(policy) for policy in chosen]}
@@ -125,7 +131,8 @@ def policies(
 def upgrade_database(as_json: Json = False) -> None:
     """Create the tables, or bring those of an older Pairsift up to date."""
     from pairsift.adapters.store.engine import open_engine, shown_url, upgrade
-    from pairsift.console import render_upgrade, show
+    from pairsift.console import show
+    from pairsift.looking_tables import render_upgrade
     from pairsift.settings import Settings
 
     url = Settings().store_url
@@ -136,8 +143,9 @@ def upgrade_database(as_json: Json = False) -> None:
 @app.command(epilog="**Example**\n\n`pairsift doctor`")
 def doctor(as_json: Json = False) -> None:
     """Look at everything a run needs: database, storage, models, device, Prefect; say what to do where one is amiss."""
-    from pairsift.console import render_doctor, show
+    from pairsift.console import show
     from pairsift.doctor import examine  # loads torch
+    from pairsift.looking_tables import render_doctor
 
     checks = examine()
     show({"checks": [asdict(found) for found in checks]}, as_json, render_doctor)

@@ -30,7 +30,8 @@ def review(
 ) -> None:
     """Look through the pairs of a data set in a browser, until Ctrl-C; with --write also label them."""
     from pairsift.adapters.browsed import Browsed
-    from pairsift.console import render_review, show
+    from pairsift.console import show
+    from pairsift.looking_tables import render_review
     from pairsift.progress import partitions_counted
     from pairsift.review.access import open_access
     from pairsift.review.app import make_app

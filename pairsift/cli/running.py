@@ -70,7 +70,8 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Curate SOURCE: measure every pair, decide, export what is kept. The same command again goes on."""
-    from pairsift.console import render_run, show  # help must not wait for rich tables
+    from pairsift.console import show  # help must not wait for rich tables
+    from pairsift.running_tables import render_run
 
     request = build_request(
         load_config(config) if config else RunConfig(),

@@ -15,6 +15,9 @@ from pairsift.config import EnhanceConfig, PreprocessConfig
 from pairsift.core.averaging import average_grey
 from pairsift.core.image_files import find_damage, image_format
 from pairsift.core.records import Reason
+from pairsift.core.silence import silence_decoders
+
+silence_decoders()  # in every process that decodes, before any of its threads does
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
 from pairsift.adapters.comparing import ACTIVE
-from pairsift.adapters.policies import describe_policy
-from pairsift.adapters.store.versions import PolicyVersion, policy_versions, save_version, stored_policy
+from pairsift.adapters.policies import describe_policy, own_name
+from pairsift.adapters.store.versions import policy_versions, save_version, stored_policy
 from pairsift.adapters.viewed import View
 from pairsift.core.policy import Policy
 from pairsift.core.policy_versions import knob_of, parse_version, with_knob, write_policy
@@ -68,24 +68,32 @@ def save_policy(request: Request, desk: Reviewed, fields: Form) -> HTMLResponse:
 
 
 def _made(desk: Desk, policy: Policy, fields: Form) -> Policy:
-    known = policy_versions(desk.browsed.engine, policy.name)
-    version = max([policy.version, *(int(each.version) for each in known)]) + 1
+    own = _own(policy)
+    known = policy_versions(desk.browsed.engine, own.name)
+    version = max((int(each.version) for each in known), default=0) + 1
     if "value" not in fields:
         made = parse_version(fields.get("text", ""), version)
-        if made.name != policy.name:
-            raise ConfigError(f"the policy's name is {policy.name!r}, and a version of it keeps it (got {made.name!r})")
+        if made.name != own.name:
+            raise ConfigError(f"a version of this policy is called {own.name!r} (got {made.name!r})")
         return made
     try:
-        return with_knob(policy, float(fields["value"]), version)
+        return with_knob(own, float(fields["value"]), version)
     except ValueError as error:
         raise ConfigError(f"a number is needed to cut at (got {fields['value'][:40]!r})") from error
 
 
+def _own(policy: Policy) -> Policy:
+    """Give a policy under the name that versions of it are saved by."""
+    return policy.model_copy(update={"name": own_name(policy.name)})
+
+
 def _page(request: Request, desk: Desk, view: View, set_name: str, **shown: object) -> HTMLResponse:
     status = shown.pop("status", 200)
-    versions: list[PolicyVersion] = policy_versions(desk.browsed.engine, view.policy.name)
-    frame = {"problem": None, "text": write_policy(view.policy), "note": "", **shown}
-    frame["text"] = frame["text"] or write_policy(view.policy)
+    own = _own(view.policy)
+    names = dict.fromkeys((own.name, view.policy.name))
+    versions = [(name, each) for name in names for each in policy_versions(desk.browsed.engine, name)[::-1]]
+    frame = {"problem": None, "text": "", "note": "", **shown}
+    frame["text"] = frame["text"] or write_policy(own if desk.access.write else view.policy)
     return render(
         request,
         "policy.html",
@@ -94,6 +102,7 @@ def _page(request: Request, desk: Desk, view: View, set_name: str, **shown: obje
         sets=desk.browsed.sets(),
         view=view,
         told=describe_policy(view.policy),
-        versions=versions[::-1],
+        versions=versions,
+        own=own.name,
         **frame,
     )

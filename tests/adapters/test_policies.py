@@ -5,6 +5,7 @@ import pytest
 from pairsift.adapters.policies import load_policy, shipped_policies
 from pairsift.core.copy_kinds import Duplicates
 from pairsift.core.explaining import explain_rule
+from pairsift.core.policy_versions import write_policy
 from pairsift.core.records import Cleaner, SignalValue
 from pairsift.core.selects import Fdr, TopFraction
 from pairsift.errors import ConfigError
@@ -72,6 +73,20 @@ def test_comments_and_layout_are_not_content(tmp_path: Path):
     commented = load_policy(write(tmp_path, MINE))
 
     assert load_policy(write(tmp_path, compact)).sha256 == commented.sha256
+
+
+@pytest.mark.parametrize("changed", ["version: 2", "version: 1\nencoder: conse"])
+def test_a_file_that_takes_a_shipped_policy_s_name_for_something_else_is_refused(tmp_path: Path, changed: str):
+    taken = write_policy(load_policy("default")).replace("version: 1", changed)
+
+    with pytest.raises(ConfigError, match=r"is called 'default' as one that Pairsift ships.* name: my-default;"):
+        load_policy(write(tmp_path, taken))
+
+
+def test_a_file_that_says_what_the_shipped_policy_says_is_that_policy_whatever_drift_it_warns_of(tmp_path: Path):
+    text = write_policy(load_policy("default")) + "drift: {warn: {psi: 0.4}}\n"
+
+    assert load_policy(write(tmp_path, text)).sha256 == load_policy("default").sha256
 
 
 def test_an_unknown_name_lists_the_shipped_ones():

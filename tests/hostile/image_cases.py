@@ -229,6 +229,7 @@ def _tiffs() -> Iterator[ImageCase]:
     yield "tiff-compressed-by-9999", changed(259, 9999, 3), CORRUPT
     yield "tiff-lzw-of-raw-data", changed(259, 5, 3), CORRUPT
     yield "tiff-of-99-bits", changed(258, 99, 3), CORRUPT
+    yield "tiff-of-70000-samples", changed(277, 70_000), CORRUPT
     yield "tiff-photometric-77", changed(262, 77, 3), CORRUPT
     yield "tiff-directory-behind-the-end", b"II*\0\xff\xff\xff\x7f", CORRUPT
     yield "tiff-directory-in-its-own-head", b"II*\0\0\0\0\0" + bytes(64), CORRUPT

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Engine, delete, exists, insert, or_, select, 
 
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.engine import now, writing
+from pairsift.adapters.store.entering import verdict_counts
 from pairsift.adapters.store.holders import at_work
-from pairsift.adapters.store.protocol import verdict_counts
 from pairsift.adapters.store.rows import ChunkRow
 from pairsift.adapters.store.tables import (
     attempt,

@@ -1,48 +1,46 @@
 """What a claimed attempt may write: every transaction proves first that the claim still holds."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
 from sqlalchemy import Connection, Engine, Row, Table, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from pairsift.adapters.store.bulk import insert_rows, insert_storable, storable_rows, storable_text
+from pairsift.adapters.store.bulk import insert_rows, storable_text
 from pairsift.adapters.store.drift import append_statistics
 from pairsift.adapters.store.engine import now, writing
-from pairsift.adapters.store.registry import insert_if_missing, insert_missing
+from pairsift.adapters.store.entering import (
+    append_decisions,
+    enter_decided,
+    prepare_decisions,
+    replace_exports,
+    verdict_counts,
+)
+from pairsift.adapters.store.registry import insert_missing
 from pairsift.adapters.store.rows import (
     AttemptKind,
     AttemptResult,
     ChunkRow,
     Claim,
-    Counts,
     DecidedRow,
     ExportRow,
     ModelRow,
     PartitionStatus,
 )
 from pairsift.adapters.store.tables import (
-    DECISION_COLUMNS,
     PAIR_COLUMNS,
     SCORE_COLUMNS,
     attempt,
     attempt_model,
     chunk,
-    decided_attempt,
-    decision,
-    export,
     model,
     pair,
     partition,
     score,
 )
 from pairsift.adapters.store.tombstones import refuse_forgotten
-from pairsift.core.records import Verdict
 from pairsift.errors import ConservationError, Fenced
-
-VERDICT_AT = DECISION_COLUMNS.index("verdict")
-_APPENDED = ("attempt_id", "decision_set_id", *DECISION_COLUMNS, "export_row")
 
 
 def renew_lease(engine: Engine, claim: Claim) -> None:
@@ -201,48 +199,6 @@ def _append_rows(connection: Connection, claim: Claim, result: AttemptResult) ->
     append_decisions(connection, prepare_decisions(attempt_id, result.decision_set_id, result.decisions))
 
 
-def prepare_decisions(
-    attempt_id: int, decision_set_id: int, rows: Iterable[tuple[object, ...]]
-) -> Iterator[tuple[object, ...]]:
-    """Make of an attempt's decisions, in the order of DECISION_COLUMNS, what `append_decisions` takes.
-
-    ConservationError unless ordinals rise from 0 without a gap.
-    """
-    return storable_rows(decision, _APPENDED, _number_kept((attempt_id, decision_set_id), rows))
-
-
-def append_decisions(connection: Connection, prepared: Iterable[tuple[object, ...]]) -> None:
-    """Append prepared decisions."""
-    insert_storable(connection, decision, _APPENDED, prepared)
-
-
-def enter_decided(connection: Connection, made: DecidedRow) -> bool:
-    """Enter that an attempt is decided under a decision set; False if it is already: the row is the lock."""
-    row = {
-        "attempt_id": made.attempt_id,
-        "decision_set_id": made.decision_set_id,
-        "n_kept": made.counts.kept,
-        "n_dropped": made.counts.dropped,
-        "n_quarantined": made.counts.quarantined,
-        "mismatch": made.mismatch,
-        "created_at": now(connection),
-    }
-    return insert_if_missing(connection, decided_attempt, row)
-
-
-def _number_kept(ids: tuple[int, int], decisions: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
-    """Add the ids, and each kept pair's row in the export, which has the kept pairs in this order."""
-    kept = 0
-    for expected, row in enumerate(decisions):
-        if row[0] != expected:
-            raise ConservationError(f"decision {row[0]} where that of pair {expected} was expected: a bug, report it")
-        if row[VERDICT_AT] == Verdict.KEEP:
-            yield (*ids, *row, kept)
-            kept += 1
-        else:
-            yield (*ids, *row, None)
-
-
 def _check_conservation(connection: Connection, claim: Claim, result: AttemptResult) -> None:
     """Refuse to commit unless read = kept + dropped + quarantined, in rows as in words."""
     rows = {name: _rows_of(connection, table, claim.attempt_id) for name, table in (("pair", pair), ("score", score))}
@@ -261,22 +217,6 @@ def _rows_of(connection: Connection, table: Table, attempt_id: int) -> tuple[int
     return count, last
 
 
-def verdict_counts(connection: Connection, attempt_id: int, decision_set_id: int | None) -> Counts:
-    """Count an attempt's decisions by verdict."""
-    query = (
-        select(decision.c.verdict, func.count())
-        .where(decision.c.attempt_id == attempt_id, decision.c.decision_set_id == decision_set_id)
-        .group_by(decision.c.verdict)
-    )
-    by_verdict: dict[str, int] = dict(connection.execute(query).tuples().all())
-    return Counts(
-        read=sum(by_verdict.values()),
-        kept=by_verdict.get(Verdict.KEEP, 0),
-        dropped=by_verdict.get(Verdict.DROP, 0),
-        quarantined=by_verdict.get(Verdict.QUARANTINE, 0),
-    )
-
-
 def _append_models(connection: Connection, claim: Claim, models: Sequence[ModelRow]) -> None:
     if not models:
         return
@@ -286,32 +226,6 @@ def _append_models(connection: Connection, claim: Claim, models: Sequence[ModelR
     ids = connection.scalars(select(model.c.id).where(model.c.fingerprint.in_(by_fingerprint)))
     links = [{"attempt_id": claim.attempt_id, "model_id": model_id} for model_id in ids]
     connection.execute(insert(attempt_model), links)
-
-
-def replace_exports(
-    connection: Connection, attempt_id: int, decision_set_id: int, out_uri: str, files: Sequence[ExportRow]
-) -> None:
-    """Enter the files of an attempt's decisions at one output in place of those that were there."""
-    here = (export.c.attempt_id == attempt_id, export.c.decision_set_id == decision_set_id)
-    connection.execute(delete(export).where(*here, export.c.out_uri == out_uri))
-    created_at = now(connection)
-    rows = [
-        {
-            "attempt_id": attempt_id,
-            "decision_set_id": decision_set_id,
-            "out_uri": out_uri,
-            "name": file.name,
-            "uri": file.uri,
-            "rows": file.rows,
-            "sha256": file.sha256,
-            "size": file.size,
-            "export_fingerprint": file.export_fingerprint,
-            "created_at": created_at,
-        }
-        for file in files
-    ]
-    if rows:
-        connection.execute(insert(export), rows)
 
 
 def _close_attempt(connection: Connection, claim: Claim, status: PartitionStatus, **values: object) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from pairsift.adapters.store.batches import in_batches
-from pairsift.adapters.store.protocol import verdict_counts
+from pairsift.adapters.store.entering import verdict_counts
 from pairsift.adapters.store.rows import AttemptAccount, Counts, ExportRow, StoredFile
 from pairsift.adapters.store.tables import (
     DECISION_COLUMNS,

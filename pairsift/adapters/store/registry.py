@@ -123,7 +123,7 @@ def _known_policy(connection: Connection, name: str, version: str, sha256: str) 
     if row is not None and row.sha256 != sha256:
         raise ConfigError(
             f"policy {name} {version} is known with other content (sha256 {row.sha256[:12]}…, now {sha256[:12]}…): "
-            "give the changed policy a new version"
+            "give the changed policy a new version, or another name"
         )
     return None if row is None else int(row.id)
 

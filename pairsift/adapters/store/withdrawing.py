@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, delete, select, update
 
 from pairsift.adapters.store.batches import in_batches
 from pairsift.adapters.store.engine import now, writing
-from pairsift.adapters.store.protocol import replace_exports
+from pairsift.adapters.store.entering import replace_exports
 from pairsift.adapters.store.pruning import RELEASED
 from pairsift.adapters.store.registry import insert_missing
 from pairsift.adapters.store.removing import still_referred, unledgered

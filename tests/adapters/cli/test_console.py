@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from pairsift.console import facts, plain, render_explain, render_run, render_status, show, signal_rows, table
+from pairsift.console import facts, plain, show, table
+from pairsift.looking_tables import render_explain, signal_rows
+from pairsift.running_tables import render_run, render_status
+from pairsift.set_tables import render_evaluation_set
 
 
 def drawn(parts: Sequence[RenderableType], width: int = 200) -> str:
@@ -208,3 +211,36 @@ def test_status_and_run_let_no_control_character_of_an_error_or_a_key_through():
 
     assert "\x1b" not in shown
     assert r"\u{1b}]0;title\u{7}" in shown
+
+
+EVALUATION_SET = {
+    "evaluation_set": "cats@1",
+    "name": "cats",
+    "before": None,
+    "pictures": 3,
+    "captions": 4,
+    "unreadable": 1,
+    "read": 5,
+    "forgotten": 2,
+    "encoder": "conse",
+    "seconds": 2.04,
+}
+STANDS_FOR = """\
+Evaluation set   cats@1
+Before           –
+Made of          3 different pictures, 1 of them unreadable
+                 4 different captions; 5 pairs read
+Encoder          conse, 2.0 s
+
+Policies that name cats in decontaminate.against go by it, from the next run or decide on.
+Pairs taken down by pairsift forget, and left out: 2"""
+
+
+def test_a_named_set_is_told_with_what_it_is_made_of_and_who_goes_by_it():
+    assert "\n".join(map(str, render_evaluation_set(EVALUATION_SET))) == STANDS_FOR
+
+
+def test_a_name_that_stands_for_the_same_set_still_changes_nothing():
+    *_, last = render_evaluation_set({**EVALUATION_SET, "before": "cats@1", "forgotten": 0})
+
+    assert str(last) == "It is the one that the name stood for: nothing changes."

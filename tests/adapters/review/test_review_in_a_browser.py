@@ -124,8 +124,8 @@ def test_the_slider_tells_counts_and_moves_what_would_be_saved(page: "Page", eng
     assert "with an unrelated caption" in page.locator("#cut-told").inner_text()
     page.get_by_label("Note: why").fill("more")
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("heading", name="Saved as default@2").wait_for()
-    knob = knob_of(find_policy(engine, "default@2"))
+    page.get_by_role("heading", name="Saved as my-default@1").wait_for()
+    knob = knob_of(find_policy(engine, "my-default@1"))
     assert knob is not None
     assert knob.value > 0.05
 
@@ -204,7 +204,7 @@ def test_all_but_the_slider_works_without_script(browser: "Browser", engine: Eng
         page.get_by_label("alpha").fill("0.2")
         page.get_by_label("Note: why").fill("more")
         page.get_by_role("button", name="Save").click()
-        assert page.locator("h1").inner_text() == "Saved as default@2"
+        assert page.locator("h1").inner_text() == "Saved as my-default@1"
         context.close()
 
     assert said(engine) == [(False, False)]

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from pairsift.adapters.policies import find_policy
 from pairsift.adapters.redeciding import Again, decide_again
+from pairsift.adapters.store.registry import register_policy
 from pairsift.adapters.store.tables import label
 from pairsift.core.policy_versions import write_policy
 from tests.adapters.review.stored import csrf_of, field_of, post, review, uid_of
@@ -92,17 +93,17 @@ def test_the_queue_shows_neither_score_nor_verdict(client: TestClient):
 def test_a_moved_cut_is_saved_as_a_version_that_decide_takes(client: TestClient, engine: Engine, tmp_path: Path):
     answer = post(client, "/policies", set="active", value="0.3", note="too few")
 
-    saved = find_policy(engine, "default@2")
-    assert "pairsift decide cats --policy default@2 --dry-run" in answer.text
+    saved = find_policy(engine, "my-default@1")
+    assert "pairsift decide cats --policy my-default@1 --dry-run" in answer.text
     assert write_policy(saved).endswith("alpha: 0.3\n")
     assert decide_again(engine, tmp_path, Again("cats", saved)).tally.after["kept"] > 60
     versions = client.get("/policy").text
     assert "too few" in versions
-    assert "alpha: 0.3" in client.get("/policy.yaml", params={"name": "default", "version": "2"}).text
+    assert "alpha: 0.3" in client.get("/policy.yaml", params={"name": "my-default", "version": "1"}).text
 
 
 def test_a_changed_text_is_saved_and_a_wrong_one_is_told_and_kept_on_the_page(client: TestClient, engine: Engine):
-    text = write_policy(find_policy(engine, "default@1"))
+    text = write_policy(find_policy(engine, "default@1")).replace("name: default", "name: my-default")
     wrong = post(client, "/policies", set="active", text=text.replace("alpha: 0.05", "alpha: 7"), note="more")
 
     right = post(client, "/policies", set="active", text=text.replace("alpha: 0.05", "alpha: 0.07"), note="more")
@@ -110,7 +111,29 @@ def test_a_changed_text_is_saved_and_a_wrong_one_is_told_and_kept_on_the_page(cl
     assert wrong.status_code == 400
     assert "select.fdr.alpha" in wrong.text
     assert "alpha: 7" in wrong.text
-    assert "Saved as default@2" in right.text
+    assert "Saved as my-default@1" in right.text
+
+
+def test_versions_saved_of_a_shipped_policy_leave_its_name_to_later_shipped_ones(
+    client: TestClient, engine: Engine, tmp_path: Path
+):
+    shipped = find_policy(engine, "default")
+    post(client, "/policies", set="active", value="0.3", note="too few")
+    decide_again(engine, tmp_path, Again("cats", find_policy(engine, "my-default@1")))
+
+    answer = post(client, "/policies", set="active", value="0.2", note="too many")
+
+    later = shipped.model_copy(update={"version": 2, "description": "A later Pairsift's."})
+    assert "Saved as my-default@2" in answer.text
+    assert register_policy(engine, later.name, "2", later.sha256, later.text)
+    assert find_policy(engine, "default@2") == later
+
+
+def test_the_text_to_be_changed_has_the_name_that_it_is_saved_under(client: TestClient):
+    page = client.get("/policy").text
+
+    assert "name: my-default\n" in page
+    assert "default is Pairsift's own, so that your versions of it are called my-default" in page
 
 
 @pytest.mark.parametrize(
@@ -121,7 +144,7 @@ def test_a_changed_text_is_saved_and_a_wrong_one_is_told_and_kept_on_the_page(cl
         ({"value": "nan", "note": "why"}, "alpha"),
         (
             {"text": "name: other\nversion: 1\ndescription: x\nselect: {method: fdr, alpha: 0.1}", "note": "w"},
-            "keeps it",
+            "is called &#39;my-default&#39;",
         ),
     ],
 )

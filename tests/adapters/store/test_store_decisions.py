@@ -7,19 +7,16 @@ from dataclasses import dataclass, replace
 import pytest
 from sqlalchemy import Engine, Table, func, select
 
+from pairsift.adapters.store.columns import decision_columns, pair_columns, score_columns, unmeasurable_scores
 from pairsift.adapters.store.decisions import (
     CommittedPartition,
     committed_partitions,
     decide_attempt,
-    decision_columns,
     decision_sets,
     enter_export,
     find_dataset,
-    pair_columns,
-    score_columns,
     sets_deciding,
     smallest_survivors,
-    unmeasurable_scores,
 )
 from pairsift.adapters.store.protocol import commit_attempt
 from pairsift.adapters.store.queries import active_exports, conservation, export_places, status

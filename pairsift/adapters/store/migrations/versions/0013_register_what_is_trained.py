@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-import pairsift.adapters.store.tables
-
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
@@ -29,7 +27,7 @@ def upgrade() -> None:
             sa.Column("metrics", sa.JSON(), nullable=False),
             sa.Column("uri", sa.Text(), nullable=False),
             sa.Column("sha256", sa.Text(), nullable=False),
-            sa.Column("created_at", pairsift.adapters.store.tables.UtcDateTime(timezone=True), nullable=False),
+            sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
             sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
             sa.UniqueConstraint("name", name=op.f(f"uq_{table}_name")),
         )
@@ -49,7 +47,7 @@ def downgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("uri", sa.Text(), nullable=False),
         sa.Column("metrics", sa.JSON(), nullable=False),
-        sa.Column("created_at", pairsift.adapters.store.tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fusion_head")),
         sa.UniqueConstraint("sha256", name=op.f("uq_fusion_head_sha256")),
     )

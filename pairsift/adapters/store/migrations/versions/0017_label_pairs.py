@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-import pairsift.adapters.store.tables
-
 revision = "0017"
 down_revision = "0016"
 branch_labels = None
@@ -23,7 +21,7 @@ def upgrade() -> None:
         sa.Column("good", sa.Boolean(), nullable=False),
         sa.Column("drawn", sa.Boolean(), nullable=False),
         sa.Column("made_by", sa.Text(), nullable=False),
-        sa.Column("created_at", pairsift.adapters.store.tables.UtcDateTime(timezone=True), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"], name=op.f("fk_label_dataset_id_dataset")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_label")),
     )
