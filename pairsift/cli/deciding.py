@@ -34,7 +34,7 @@ def decide(
     from pairsift.adapters.policies import find_policy
     from pairsift.adapters.redeciding import Again, decide_again
     from pairsift.console import show
-    from pairsift.deciding_tables import render_decide
+    from pairsift.console.deciding import render_decide
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 
@@ -79,7 +79,7 @@ def diff(
     """Compare two decision sets: what only one of them keeps, and why, with examples. Nothing is changed."""
     from pairsift.adapters.comparing import compare
     from pairsift.console import show
-    from pairsift.deciding_tables import render_diff
+    from pairsift.console.deciding import render_diff
     from pairsift.progress import partitions_counted
 
     engine = opened_store()
@@ -123,7 +123,7 @@ def export(
     """Write the files of what is decided from stored results: no model runs."""
     from pairsift.adapters.exporting import ExportAsked, export_decided
     from pairsift.console import show
-    from pairsift.deciding_tables import render_export
+    from pairsift.console.deciding import render_export
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 
@@ -142,7 +142,7 @@ def calibrate(dataset: DataSet, as_json: Json = False) -> None:
     """
     from pairsift.adapters.calibrating import calibrate_anew
     from pairsift.console import show
-    from pairsift.deciding_tables import render_calibrate
+    from pairsift.console.deciding import render_calibrate
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 

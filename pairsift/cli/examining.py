@@ -26,7 +26,7 @@ def quantise(
 ) -> None:
     """Make an encoder's int8 towers and switch them on for `dtype: int8`, if scores of your own pairs shift little."""
     from pairsift.console import show
-    from pairsift.exam_tables import render_quantise
+    from pairsift.console.exams import render_quantise
     from pairsift.quantising import quantise as make  # loads torch
 
     chosen = config_for(encoder, config)
@@ -52,7 +52,7 @@ def target(
 ) -> None:
     """Make a target set: pictures that data should be like, with which policies compare by `pair.norm_sim`."""
     from pairsift.console import counting, show
-    from pairsift.set_tables import render_target
+    from pairsift.console.sets import render_target
     from pairsift.targeting import make_target  # loads torch
 
     named = _checked_name(name)
@@ -75,8 +75,8 @@ def evaluation_set(
 ) -> None:
     """Make an evaluation set: pictures and captions that policies with `decontaminate` keep out of training data."""
     from pairsift.console import counting, show
+    from pairsift.console.sets import render_evaluation_set
     from pairsift.protecting import make_evaluation_set  # loads torch
-    from pairsift.set_tables import render_evaluation_set
 
     named = _checked_name(name)
     chosen = config_for(encoder, config)
@@ -131,9 +131,9 @@ def evaluate(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from pairsift.adapters.policies import load_policy
     from pairsift.console import counting, show
+    from pairsift.console.exams import render_evaluate
     from pairsift.evaluating import Exam  # loads torch
     from pairsift.evaluating import evaluate as examine
-    from pairsift.exam_tables import render_evaluate
 
     chosen = config_for(encoder, config)
     policies = [load_policy(name) for name in policy or [chosen.policy]]

@@ -45,7 +45,7 @@ def make_release(
     from pairsift.adapters.releases import Asked
     from pairsift.adapters.releases import make_release as make
     from pairsift.console import show
-    from pairsift.keeping_tables import render_release
+    from pairsift.console.keeping import render_release
     from pairsift.progress import partitions_counted
     from pairsift.settings import Settings
 
@@ -60,7 +60,7 @@ def list_all(as_json: Json = False) -> None:
     """List all releases, the oldest first."""
     from pairsift.adapters.released import tell_releases
     from pairsift.console import show
-    from pairsift.keeping_tables import render_releases
+    from pairsift.console.keeping import render_releases
 
     show({"releases": tell_releases(opened_store())}, as_json, render_releases)
 
@@ -70,7 +70,7 @@ def show_one(name: Name, as_json: Json = False) -> None:
     """Show a release's manifest: its files, policy, calibration, models and sources, and what was withdrawn since."""
     from pairsift.adapters.released import tell_release
     from pairsift.console import show
-    from pairsift.keeping_tables import render_manifest
+    from pairsift.console.keeping import render_manifest
 
     show(tell_release(opened_store(), name), as_json, render_manifest)
 
@@ -80,7 +80,7 @@ def verify(name: Name, as_json: Json = False) -> None:
     """Read every file of a release, and hold it against its sha256."""
     from pairsift.adapters.released import verify_release
     from pairsift.console import show
-    from pairsift.keeping_tables import render_verified
+    from pairsift.console.keeping import render_verified
 
     verified = verify_release(opened_store(), name)
     show(asdict(verified), as_json, render_verified)
@@ -97,7 +97,7 @@ def diff_two(
     """Tell which pairs enter and leave from one release to another and why, and in what else they differ."""
     from pairsift.adapters.released import diff_releases
     from pairsift.console import show
-    from pairsift.keeping_tables import render_release_diff
+    from pairsift.console.keeping import render_release_diff
 
     show(asdict(diff_releases(opened_store(), one, other)), as_json, render_release_diff)
 
@@ -123,7 +123,7 @@ def prune(
     from pairsift.adapters.pruning import Asked, totals
     from pairsift.adapters.pruning import prune as find
     from pairsift.console import show
-    from pairsift.keeping_tables import render_prune
+    from pairsift.console.keeping import render_prune
 
     pruned = find(opened_store(), kept_here(), Asked(older_than, decisions, reports, apply))
     show({**asdict(pruned), **totals(pruned)}, as_json, render_prune)
@@ -163,7 +163,7 @@ def forget(
     """Take pairs down: remove every trace, keep them out of later runs, and prove it. Without --apply only look."""
     from pairsift.adapters.forgetting import forget as take_down
     from pairsift.console import show
-    from pairsift.keeping_tables import render_forget
+    from pairsift.console.keeping import render_forget
     from pairsift.progress import told_steps
 
     engine = opened_store()
@@ -182,7 +182,7 @@ def back_up_database(
     """Copy an SQLite database while it is in use; PostgreSQL has pg_dump."""
     from pairsift.adapters.store.backing_up import back_up
     from pairsift.console import show
-    from pairsift.keeping_tables import render_backup
+    from pairsift.console.keeping import render_backup
 
     facts = back_up(opened_store(), target.absolute())
     show({"backup": str(target.absolute()), "sha256": facts.sha256, "bytes": facts.size}, as_json, render_backup)

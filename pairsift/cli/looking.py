@@ -19,7 +19,7 @@ def status(
     from pairsift.adapters.store import queries  # SQLAlchemy takes a third of a second
     from pairsift.adapters.store.sizes import measure_store
     from pairsift.console import show
-    from pairsift.running_tables import render_status
+    from pairsift.console.running import render_status
 
     engine = opened_store()
     stored = asdict(measure_store(engine))
@@ -34,7 +34,7 @@ def explain(
     """Tell a pair's whole story: file and offset, hashes, every signal, models, policy and the rule that decided."""
     from pairsift.adapters.stories import tell
     from pairsift.console import show
-    from pairsift.looking_tables import render_explain
+    from pairsift.console.looking import render_explain
 
     pairs = tell(opened_store(), key_or_uid)
     if not pairs:
@@ -57,7 +57,7 @@ def report(
     from pairsift.adapters.overviews import Asked, survey
     from pairsift.adapters.reports import report_file, write_report
     from pairsift.console import show
-    from pairsift.looking_tables import render_report
+    from pairsift.console.looking import render_report
     from pairsift.progress import partitions_counted
     from pairsift.report.page import render_page
     from pairsift.settings import Settings
@@ -85,7 +85,7 @@ def check(
     """Prove that nothing is lost, doubled or damaged: every pair's verdict, every file's sha256, every manifest."""
     from pairsift.adapters import checking
     from pairsift.console import show
-    from pairsift.looking_tables import render_check
+    from pairsift.console.looking import render_check
     from pairsift.settings import Settings
 
     result = checking.check(opened_store(), Settings().storage.absolute(), repair=repair)
@@ -103,7 +103,7 @@ def reap(
 ) -> None:
     """Mark lost what died without a word, in the database and on the Prefect server, so that it can be done again."""
     from pairsift.console import show
-    from pairsift.looking_tables import render_reap
+    from pairsift.console.looking import render_reap
     from tasks.reaping import reap_dead  # Prefect
 
     opened_store()
@@ -120,7 +120,7 @@ def policies(
     """List the policies that come with Pairsift, or show one with every rule's unit."""
     from pairsift.adapters.policies import describe_policy, load_policy, shipped_policies
     from pairsift.console import show
-    from pairsift.looking_tables import render_policies, render_policy
+    from pairsift.console.looking import render_policies, render_policy
 
     chosen = shipped_policies() if name is None else [load_policy(name)]
     described = {"policies": [describe_policy(policy) for policy in chosen]}
@@ -132,7 +132,7 @@ def upgrade_database(as_json: Json = False) -> None:
     """Create the tables, or bring those of an older Pairsift up to date."""
     from pairsift.adapters.store.engine import open_engine, shown_url, upgrade
     from pairsift.console import show
-    from pairsift.looking_tables import render_upgrade
+    from pairsift.console.looking import render_upgrade
     from pairsift.settings import Settings
 
     url = Settings().store_url
@@ -144,8 +144,8 @@ def upgrade_database(as_json: Json = False) -> None:
 def doctor(as_json: Json = False) -> None:
     """Look at everything a run needs: database, storage, models, device, Prefect; say what to do where one is amiss."""
     from pairsift.console import show
+    from pairsift.console.looking import render_doctor
     from pairsift.doctor import examine  # loads torch
-    from pairsift.looking_tables import render_doctor
 
     checks = examine()
     show({"checks": [asdict(found) for found in checks]}, as_json, render_doctor)

@@ -31,7 +31,7 @@ def review(
     """Look through the pairs of a data set in a browser, until Ctrl-C; with --write also label them."""
     from pairsift.adapters.browsed import Browsed
     from pairsift.console import show
-    from pairsift.looking_tables import render_review
+    from pairsift.console.looking import render_review
     from pairsift.progress import partitions_counted
     from pairsift.review.access import open_access
     from pairsift.review.app import make_app

@@ -71,7 +71,7 @@ def run(
 ) -> None:
     """Curate SOURCE: measure every pair, decide, export what is kept. The same command again goes on."""
     from pairsift.console import show  # help must not wait for rich tables
-    from pairsift.running_tables import render_run
+    from pairsift.console.running import render_run
 
     request = build_request(
         load_config(config) if config else RunConfig(),

@@ -33,7 +33,7 @@ def adapt(
     from pairsift.adapting import Asked
     from pairsift.adapting import adapt as fit  # loads torch
     from pairsift.console import counting, show
-    from pairsift.training_tables import render_adapt
+    from pairsift.console.training import render_adapt
 
     chosen = config_for(None, config)
     engine, lessons, forgotten = find_lessons(source, dataset, chosen, pairs, seed)
@@ -76,8 +76,8 @@ def train_fusion(
     """Train a fusion head on your own pairs and register it. The same command again goes on from the last epoch."""
     from pairsift.cli.running import PREFECT_DEFAULTS
     from pairsift.console import show
+    from pairsift.console.training import render_train
     from pairsift.core.training import TrainRequest
-    from pairsift.training_tables import render_train
 
     chosen = config_for(encoder, config)
     try:

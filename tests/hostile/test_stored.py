@@ -18,9 +18,9 @@ from sqlalchemy import Engine, text
 
 from pairsift.adapters.checking import check
 from pairsift.adapters.stories import tell
+from pairsift.console.looking import render_explain
 from pairsift.core.captions import display_text
 from pairsift.core.records import Reason, Verdict
-from pairsift.looking_tables import render_explain
 from tasks import workplace
 from tests.hostile.caption_cases import MAX_CAPTION_BYTES
 from tests.hostile.cases import PairCase, pair_cases

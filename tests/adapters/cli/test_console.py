@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console, RenderableType
 
 from pairsift.console import facts, plain, show, table
-from pairsift.looking_tables import render_explain, signal_rows
-from pairsift.running_tables import render_run, render_status
-from pairsift.set_tables import render_evaluation_set
+from pairsift.console.looking import render_explain, signal_rows
+from pairsift.console.running import render_run, render_status
+from pairsift.console.sets import render_evaluation_set
 
 
 def drawn(parts: Sequence[RenderableType], width: int = 200) -> str:
