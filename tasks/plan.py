@@ -30,7 +30,7 @@ from pairsift.adapters.store.rows import Committed, PartitionRow
 from pairsift.adapters.store.runs import register_run
 from pairsift.adapters.store.trained import best_head
 from pairsift.adapters.targets import find_target
-from pairsift.config import DispatchConfig, PartitionJob, RunConfig, RunRequest
+from pairsift.config import DispatchConfig, PartitionJob, RunRequest
 from pairsift.core.calibration import decision_basis, pilot_order, references_basis
 from pairsift.core.conditions import nearest
 from pairsift.core.days import days_of, resolve_request
@@ -45,9 +45,6 @@ from pairsift.settings import Settings
 from tasks.references import PlannedPartition, RunPlan
 from tasks.retrying import STAGE
 from tasks.workplace import scratch, storage, store
-
-CHUNK_PAIRS = {"cpu": 512, "cuda": 2_048}
-"""Pairs of a chunk by what scores them: 10 to 60 seconds of a CPU's work, a second of a GPU's."""
 
 LOOKS_AT_ONCE = 16
 
@@ -130,7 +127,6 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         score = score.model_copy(update={"fusion": best_head(store(), space_of(score), score.encoder)})
     require_signals(policy, score)
     config = request.config.model_copy(update={"score": score, "dispatch": DispatchConfig()})
-    config = config.model_copy(update={"chunk_pairs": chunk_pairs(config)})
     scored = score_fingerprint(config.score, config.preprocess, policy.cleaner)
     cards = model_cards(config.score)
     return PartitionJob(
@@ -149,13 +145,6 @@ def job_template(request: RunRequest, policy: Policy) -> PartitionJob:
         model_facts={card.name: dict(card.facts) for card in cards if card.facts},
         run_id=str(flow_run.id),
     )
-
-
-def chunk_pairs(config: RunConfig) -> int:
-    """Tell how many pairs a chunk has with a resolved score config; no result depends on it."""
-    if config.chunk_pairs != "auto":
-        return config.chunk_pairs
-    return CHUNK_PAIRS[config.score.device.partition(":")[0]]
 
 
 def warn_of_encoder(policy: Policy, encoder: str) -> None:

@@ -25,7 +25,7 @@ def main() -> None:
     sizes = make_inputs(build, options.pairs), make_inputs(build, 2 * options.pairs)
     if "int8" in options.dtype:
         quantise_once(options.encoder, sizes[1])
-    own = pairsift(options.encoder, options.dtype, options.chunk_pairs)
+    own = pairsift(options.encoder, options.dtype)
     systems = chosen([*own, *peers()], options.only)
     limits = chosen(encoder_alone(options.encoder, options.dtype), options.only)
     records = {system.name: prepare(system, build) for system in [*systems, *limits]}
@@ -48,7 +48,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3, choices=range(1, 100), metavar="R")
     parser.add_argument("--encoder", default=ENCODER, help="Pairsift's encoder; {checkpoint} is the random ViT-B/32")
     parser.add_argument("--dtype", nargs="+", default=["float32", "bfloat16", "int8"], help="a row of Pairsift each")
-    parser.add_argument("--chunk-pairs", type=int, default=64, help="Pairsift's chunk_pairs: the shards are small")
     parser.add_argument("--only", nargs="+", default=[""], help="only systems whose name holds one of these")
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="where pairs, model, environments stay")
     return parser.parse_args()

@@ -78,10 +78,10 @@ def peers() -> list[System]:
     ]
 
 
-def pairsift(encoder: str, dtypes: Sequence[str], chunk_pairs: int) -> list[System]:
+def pairsift(encoder: str, dtypes: Sequence[str]) -> list[System]:
     """Return Pairsift with an encoder in some dtypes; `{checkpoint}` in its name stands for the random checkpoint."""
     return [
-        System(f"pairsift {dtype}", None, (), run_pairsift(encoder, dtype, chunk_pairs), count_read, not_native(dtype))
+        System(f"pairsift {dtype}", None, (), run_pairsift(encoder, dtype), count_read, not_native(dtype))
         for dtype in dtypes
     ]
 
@@ -143,11 +143,11 @@ def day_baseline(dtype: str) -> Callable[[Path, Inputs, Path], Launch]:
     return launch
 
 
-def run_pairsift(encoder: str, dtype: str, chunk_pairs: int) -> Callable[[Path, Inputs, Path], Launch]:
+def run_pairsift(encoder: str, dtype: str) -> Callable[[Path, Inputs, Path], Launch]:
     """Return the launch of the command `pairsift run`."""
 
     def launch(commands: Path, inputs: Inputs, out: Path) -> Launch:
-        config = write_config(encoder, dtype, inputs, out, {"chunk_pairs": chunk_pairs})
+        config = write_config(encoder, dtype, inputs, out)
         source = f"{inputs.shards}/*.tar"
         command = [str(commands / "pairsift"), "run", source, "--dataset", "bench", "--config", str(config), "--json"]
         own = {"PAIRSIFT_STORAGE": str(storage_with(inputs, out)), "PREFECT_HOME": str(out / "prefect")}
@@ -160,7 +160,7 @@ def run_encoder(encoder: str, dtype: str) -> Callable[[Path, Inputs, Path], Laun
     """Return the launch of benchmarks.peers.encoder_alone."""
 
     def launch(commands: Path, inputs: Inputs, out: Path) -> Launch:
-        config = write_config(encoder, dtype, inputs, out, {})
+        config = write_config(encoder, dtype, inputs, out)
         command = [str(commands / "python"), "-m", "benchmarks.peers.encoder_alone", str(config)]
         return Launch(command, {"PYTHONPATH": str(ROOT), "PAIRSIFT_STORAGE": str(storage_with(inputs, out))})
 
@@ -175,10 +175,10 @@ def storage_with(inputs: Inputs, out: Path) -> Path:
     return storage
 
 
-def write_config(encoder: str, dtype: str, inputs: Inputs, out: Path, more: Mapping[str, Any]) -> Path:
+def write_config(encoder: str, dtype: str, inputs: Inputs, out: Path) -> Path:
     """Write a config file of Pairsift."""
     score = {"encoder": encoder.format(checkpoint=inputs.checkpoint), "dtype": dtype}
-    (out / "config.yaml").write_text(yaml.safe_dump({"score": score, **more}), encoding="utf-8")
+    (out / "config.yaml").write_text(yaml.safe_dump({"score": score}), encoding="utf-8")
     return out / "config.yaml"
 
 

@@ -65,7 +65,9 @@ class RunConfig(Model):
     )
     export: ExportConfig = Field(default=ExportConfig(), description="Files written.")
     chunk_pairs: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
-        default="auto", description="Pairs that one task run holds in memory; auto takes 512 on a CPU, 2,048 on CUDA."
+        default="auto",
+        description="Pairs that one task run holds in memory; auto takes 512 or fewer on a CPU, so that cores share a "
+        "partition evenly, and 2,048 on CUDA.",
     )
     decoders: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
         default="auto",

@@ -10,7 +10,7 @@ from pairsift.errors import ContainerDamagedError
 from tasks.ingest import ingest_partition
 from tasks.preprocess import preprocess_chunk
 from tasks.score import score_chunk
-from tests.tasks.shards import cut, damage_after
+from tests.tasks.shards import cut, damage_after, pairs_of, write_shard
 from tests.tasks.steps import claimed, folder_of, planned, scored
 
 
@@ -90,3 +90,13 @@ def test_another_limit_of_preprocessing_makes_other_chunks(shard: Path):
     theirs = ingest_partition.fn(other, folder_of(claimed(other))).fingerprints
 
     assert set(ours).isdisjoint(theirs)
+
+
+def test_cuts_a_partition_evenly_where_no_size_is_told(tmp_path: Path):
+    (members,) = pairs_of([1]).values()
+    shard = write_shard(tmp_path / "a.tar", {f"{number:03d}": members for number in range(300)})
+    job = planned(shard, chunk_pairs="auto")
+
+    ingested = ingest_partition.fn(job, folder_of(claimed(job)))
+
+    assert [(chunk.start, chunk.stop) for chunk in ingested.chunks] == [(0, 160), (160, 300)]
