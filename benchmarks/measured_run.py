@@ -23,10 +23,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("source")
     parser.add_argument("warmup")
-    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--encoder", required=True)
+    parser.add_argument("--dtype", required=True)
     options = parser.parse_args()
     keep_freed_memory()  # as the command does
-    config = RunConfig(score=ScoreConfig(dtype=options.dtype))
+    config = RunConfig(score=ScoreConfig(encoder=options.encoder, dtype=options.dtype), report=False)
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), tempfile.TemporaryDirectory() as out:
         before = bare_cost(config.score)
         figures = asyncio.run(measure(options.source, options.warmup, config, out))
