@@ -26,9 +26,9 @@ from pairsift.models.sentences import BUCKETS
 from tasks.workplace import LANES
 
 PAIRS = 256
-REPEATS = 3
-IMAGE_BATCHES = (4, 8, 16, 32)
-TEXT_BATCHES = (16, 32, 64)
+REPEATS = 2
+IMAGE_BATCHES = (4, 16, 32)
+TEXT_BATCHES = (16, 64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pairsift.config import EnhanceConfig, PreprocessConfig
-from pairsift.core.averaging import average_grey
 from pairsift.core.image_files import find_damage, image_format
 from pairsift.core.records import Reason
 from pairsift.core.silence import silence_decoders
@@ -195,9 +194,6 @@ def _grey_to_rgb(grey: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 
 def _average(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    is_whole = pixels.shape[1] % size[0] == 0 and pixels.shape[0] % size[1] == 0
-    if pixels.ndim == 2 and not is_whole:
-        return average_grey(pixels, size)
     if pixels.size > _MAX_FLOAT_VALUES:
         return _cv_resize(pixels, size, cv2.INTER_AREA)
     averaged = cv2.resize(pixels.astype(np.float32), size, interpolation=cv2.INTER_AREA)
