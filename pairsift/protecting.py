@@ -107,7 +107,7 @@ def _different_files(
     source: str, config: RunConfig, drafts: dict[str, _Draft], takedowns: Takedowns
 ) -> Iterator[bytes]:
     """Give the source's image files, each different one once, and note all pairs in `drafts`."""
-    for spec in open_source(source).partitions({}, config.ingest):
+    for spec in open_source(source, config=config.ingest).partitions({}, config.ingest):
         for pair in remaining_pairs(spec, config.ingest, takedowns):
             picture = _picture_of(pair)
             new = (picture or pair.pair.key) not in drafts

@@ -120,7 +120,7 @@ def _encode(source: str, config: RunConfig, encoder: Encoder, takedowns: Takedow
 def _different_files(source: str, config: RunConfig, takedowns: Takedowns) -> Iterator[bytes]:
     """Give the source's image files, each different one once."""
     seen: set[bytes] = set()
-    for spec in open_source(source).partitions({}, config.ingest):
+    for spec in open_source(source, config=config.ingest).partitions({}, config.ingest):
         for pair in remaining_pairs(spec, config.ingest, takedowns):
             digest = sha256(pair.image or b"").digest()
             if pair.image is not None and digest not in seen:
