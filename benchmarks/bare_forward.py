@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.photo_pairs import photo_pairs
 from benchmarks.sample_pictures import prepare
 from pairsift.config import PreprocessConfig, ScoreConfig
-from pairsift.core.images import SQUARE, Fit, decode_image
+from pairsift.core.images import Fit, decode_image
 from pairsift.core.records import Reason
 from pairsift.models.clip import Clip, bucketed, ends_of
 from pairsift.models.conse import Conse
@@ -78,14 +78,15 @@ def of_open_clip(encoder: Encoder) -> Clip:
 
 def decode(images: Sequence[bytes], fit: Fit) -> None:
     """Decode pictures and bring them to the encoder's size, nothing else."""
+    config = PreprocessConfig()
     for image in images:
-        rgb = decode_image(image, PreprocessConfig())
+        rgb = decode_image(image, config)
         if isinstance(rgb, Reason):
             raise TypeError(f"a picture cannot be decoded: {rgb}")
         fit_picture(rgb, fit)
 
 
-def prepared_pairs(pairs: Iterable[tuple[str, bytes, str]], fit: Fit = SQUARE) -> tuple[NDArray[np.uint8], list[str]]:
+def prepared_pairs(pairs: Iterable[tuple[str, bytes, str]], fit: Fit) -> tuple[NDArray[np.uint8], list[str]]:
     """Give the pixels and captions that the flow's encoder would get of (key, image file, caption)."""
     prepared = prepare(pairs, fit)
     pixels = np.stack([pair.pixels for pair in prepared if pair.pixels is not None])

@@ -11,8 +11,8 @@ from pairsift.adapters.sources import read_partition
 from pairsift.adapters.store.protocol import ledgered_chunks
 from pairsift.adapters.store.registry import partition_spec
 from pairsift.adapters.store.tombstones import load_tombstones
-from pairsift.config import PartitionJob, RunConfig
-from pairsift.core.chunking import even_size
+from pairsift.config import PartitionJob
+from pairsift.core.chunking import chunk_size
 from pairsift.core.fingerprint import chunk_fingerprint
 from pairsift.core.forgetting import blank, is_forgotten, is_hidden
 from pairsift.core.ingesting import check_damage, identify, tell_damage
@@ -21,11 +21,6 @@ from pairsift.core.records import Damage, IngestedPair
 from tasks.references import ChunkSlice, IngestedPartition
 from tasks.retrying import STAGE
 from tasks.workplace import storage, store
-
-CPU_CHUNK_PAIRS = 512
-"""10 to 60 seconds of a core's work."""
-CUDA_CHUNK_PAIRS = 2_048
-"""A second of a GPU's work, and whole passes of it."""
 
 
 @task(task_run_name="ingest {job.key}", **STAGE)
@@ -82,7 +77,7 @@ def identified(job: PartitionJob, damage: list[Damage]) -> Iterator[IngestedPair
 def plan_chunks(job: PartitionJob, listed: PairList) -> tuple[ChunkSlice, ...]:
     """Cut the pair list into chunks; one that is in the ledger, its file in place, need not be scored again."""
     identities = read_identities(listed.path)
-    size = chunk_pairs(job.config, listed.count)
+    size = chunk_size(job.config.chunk_pairs, listed.count, job.config.score.device)
     slices = [(start, min(start + size, listed.count)) for start in range(0, listed.count, size)]
     prints = [chunk_fingerprint(job.score_fingerprint, identities[start:stop]) for start, stop in slices]
     ledger = ledgered_chunks(store(), job.partition_id, prints)
@@ -91,10 +86,3 @@ def plan_chunks(job: PartitionJob, listed: PairList) -> tuple[ChunkSlice, ...]:
         ChunkSlice(number, len(slices), start, stop, print_, print_ in there)
         for number, ((start, stop), print_) in enumerate(zip(slices, prints, strict=True))
     )
-
-
-def chunk_pairs(config: RunConfig, pairs: int) -> int:
-    """Tell how many pairs a chunk of a partition of so many has; no result depends on it."""
-    if config.chunk_pairs != "auto":
-        return config.chunk_pairs
-    return CUDA_CHUNK_PAIRS if config.score.device.startswith("cuda") else even_size(pairs, CPU_CHUNK_PAIRS)

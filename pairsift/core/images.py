@@ -14,9 +14,6 @@ from PIL import Image
 from pairsift.config import EnhanceConfig, PreprocessConfig
 from pairsift.core.image_files import find_damage, image_format
 from pairsift.core.records import Reason
-from pairsift.core.silence import silence_decoders
-
-silence_decoders()  # in every process that decodes, before any of its threads does
 
 
 @dataclass(frozen=True, slots=True)

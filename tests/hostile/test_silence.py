@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 DECODING = """
+import pairsift.adapters.sources
 from pairsift.config import PreprocessConfig
 from pairsift.core.images import decode_image
 from tests.hostile.image_cases import MAX_IMAGE_BYTES, image_cases

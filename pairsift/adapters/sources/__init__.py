@@ -1,5 +1,6 @@
-"""Readers: where pairs come from."""
+"""Readers: where pairs come from. Every process that decodes pictures has them from here."""
 
+from pairsift.adapters.silence import silence_decoders
 from pairsift.adapters.sources.catalog import FORMATS, identify_now, open_source, pairs_of, read_partition
 from pairsift.adapters.sources.files import local_path
 from pairsift.adapters.sources.reading import read_bytes, read_image
@@ -18,3 +19,5 @@ __all__ = [
     "read_image",
     "read_partition",
 ]
+
+silence_decoders()  # before any thread decodes
