@@ -7,8 +7,7 @@ from functools import partial
 from hashlib import sha256
 
 from pairsift.adapters.evaluation_sets import write_evaluation_set
-from pairsift.adapters.remaining import Takedowns, find_takedowns, remaining_pairs
-from pairsift.adapters.sources import open_source
+from pairsift.adapters.remaining import Takedowns, find_takedowns, remaining_of
 from pairsift.adapters.store.engine import open_engine, prepare
 from pairsift.adapters.store.named_sets import name_set
 from pairsift.adapters.store.rows import NamedSetRow
@@ -107,17 +106,16 @@ def _different_files(
     source: str, config: RunConfig, drafts: dict[str, _Draft], takedowns: Takedowns
 ) -> Iterator[bytes]:
     """Give the source's image files, each different one once, and note all pairs in `drafts`."""
-    for spec in open_source(source, config=config.ingest).partitions({}, config.ingest):
-        for pair in remaining_pairs(spec, config.ingest, takedowns):
-            picture = _picture_of(pair)
-            new = (picture or pair.pair.key) not in drafts
-            draft = drafts.setdefault(
-                picture or pair.pair.key, _Draft(pair.pair.key, picture, bytes=pair.image is not None)
-            )
-            draft.pairs += 1
-            _note_caption(draft, pair.caption, config.preprocess)
-            if new and pair.image is not None:
-                yield pair.image
+    for pair in remaining_of(source, config.ingest, takedowns):
+        picture = _picture_of(pair)
+        new = (picture or pair.pair.key) not in drafts
+        draft = drafts.setdefault(
+            picture or pair.pair.key, _Draft(pair.pair.key, picture, bytes=pair.image is not None)
+        )
+        draft.pairs += 1
+        _note_caption(draft, pair.caption, config.preprocess)
+        if new and pair.image is not None:
+            yield pair.image
 
 
 def _note_caption(draft: _Draft, caption: bytes | None, config: PreprocessConfig) -> None:

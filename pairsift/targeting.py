@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pairsift.adapters.remaining import Takedowns, find_takedowns, remaining_pairs
-from pairsift.adapters.sources import open_source
+from pairsift.adapters.remaining import Takedowns, find_takedowns, remaining_of
 from pairsift.adapters.store.engine import open_engine, prepare
 from pairsift.adapters.store.named_sets import name_set
 from pairsift.adapters.store.rows import NamedSetRow
@@ -120,12 +119,11 @@ def _encode(source: str, config: RunConfig, encoder: Encoder, takedowns: Takedow
 def _different_files(source: str, config: RunConfig, takedowns: Takedowns) -> Iterator[bytes]:
     """Give the source's image files, each different one once."""
     seen: set[bytes] = set()
-    for spec in open_source(source, config=config.ingest).partitions({}, config.ingest):
-        for pair in remaining_pairs(spec, config.ingest, takedowns):
-            digest = sha256(pair.image or b"").digest()
-            if pair.image is not None and digest not in seen:
-                seen.add(digest)
-                yield pair.image
+    for pair in remaining_of(source, config.ingest, takedowns):
+        digest = sha256(pair.image or b"").digest()
+        if pair.image is not None and digest not in seen:
+            seen.add(digest)
+            yield pair.image
 
 
 def _look(data: bytes, config: PreprocessConfig, fit: FitPicture) -> PreparedImage:

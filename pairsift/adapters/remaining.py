@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pairsift.adapters.sources import pairs_of
+from pairsift.adapters.sources import open_source, pairs_of
 from pairsift.adapters.store.engine import open_existing
 from pairsift.adapters.store.tombstones import load_tombstones
 from pairsift.config import IngestConfig
@@ -38,6 +38,12 @@ def remaining_pairs(spec: PartitionSpec, config: IngestConfig, takedowns: Takedo
             takedowns.left_out += 1
         else:
             yield found
+
+
+def remaining_of(source: str, config: IngestConfig, takedowns: Takedowns) -> Iterator[ReadPair]:
+    """Read the pairs of all partitions of a source but those that were taken down."""
+    for spec in open_source(source, config=config).partitions({}, config):
+        yield from remaining_pairs(spec, config, takedowns)
 
 
 def _was_taken_down(found: ReadPair, tombstones: Collection[str]) -> bool:

@@ -1,3 +1,5 @@
+from typing import Literal
+
 import pytest
 
 from pairsift.core.chunking import chunk_size
@@ -36,5 +38,5 @@ def test_no_core_waits_for_more_than_a_quarter_of_the_work(cores: int):
 @pytest.mark.parametrize(
     ("asked", "device", "size"), [(100, "cpu", 100), (100, "cuda:1", 100), ("auto", "cuda:1", 2_048)]
 )
-def test_a_size_that_was_asked_for_and_whole_passes_of_a_gpu_stay(asked: int, device: str, size: int):
+def test_a_size_that_was_asked_for_and_whole_passes_of_a_gpu_stay(asked: int | Literal["auto"], device: str, size: int):
     assert chunk_size(asked, 1_000, device) == size
